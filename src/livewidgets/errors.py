@@ -1,0 +1,190 @@
+"""The errors of livewidgets: one root, and each says what is wrong and what to do.
+
+::
+
+    LiveWidgetsError
+    ├── ConfigError              settings are missing or malformed
+    ├── UpstreamError            Supabase, or the way to it
+    │   ├── UnreachableError     no answer from the URL (retried for ever)
+    │   ├── KeyRefusedError      the API key or the access token is not accepted
+    │   └── ProtocolError        the answer is not what the protocol says
+    ├── TableError               a table cannot be followed; ``.table`` names it
+    │   ├── UnknownTableError
+    │   ├── NotPublishedError    the table is not in the publication ``supabase_realtime``
+    │   ├── NoRightsError        the role may not read (or write) it
+    │   ├── NoPrimaryKeyError
+    │   └── UnknownColumnError   ``.column`` names it
+    ├── FilterError              ``where``, ``order`` or ``limit`` cannot be understood (also a ValueError)
+    ├── NotReadyError            ``ready()`` reached its limit (also a TimeoutError)
+    ├── NotConnectedError        the operation needs a connection and there is none
+    ├── ClosedError              the object was closed
+    ├── CommandError             a page asked for something that cannot be done
+    ├── SandboxError             the embedded backend
+    │   ├── PortInUseError
+    │   ├── PostgresUnavailableError
+    │   └── SandboxStartError
+    └── SetupError               something that the machine should have is missing
+
+A foreign exception is translated where it enters, with ``raise ... from``. No message holds a key, a token or a
+phone number.
+"""
+
+from __future__ import annotations
+
+
+class LiveWidgetsError(Exception):
+    """The root of every error that livewidgets raises on purpose.
+
+    Parameters
+    ----------
+    message
+        What is wrong, in a sentence.
+    advice
+        What to do about it, in a sentence; shown after the message and, in a widget, on a line of its own.
+    """
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.advice}".rstrip()
+
+
+class ConfigError(LiveWidgetsError):
+    """Settings are missing or malformed."""
+
+
+class UpstreamError(LiveWidgetsError):
+    """Supabase, or the way to it."""
+
+
+class UnreachableError(UpstreamError):
+    """No answer from the URL; the connection is tried again for ever."""
+
+
+class KeyRefusedError(UpstreamError):
+    """The API key or the access token is not accepted."""
+
+
+class ProtocolError(UpstreamError):
+    """The server answered something that the protocol does not know."""
+
+
+class TableError(LiveWidgetsError):
+    """A table cannot be followed.
+
+    Parameters
+    ----------
+    table
+        Its name, with the schema where that is not ``public``.
+    message, advice
+        As in `LiveWidgetsError`.
+    """
+
+    def __init__(self, table: str, message: str, advice: str = "") -> None:
+        super().__init__(message, advice)
+        self.table = table
+
+
+class UnknownTableError(TableError):
+    """The table is not there, or the API does not show it."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(
+            table,
+            f"There is no table {table!r} in this project's API.",
+            "Check the name and the schema; a table made a moment ago needs: notify pgrst, 'reload schema'.",
+        )
+
+
+class NotPublishedError(TableError):
+    """The table is not in the publication that Realtime reads."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(
+            table,
+            f"Realtime does not publish changes of {table!r}.",
+            f"Run: alter publication supabase_realtime add table {table};",
+        )
+
+
+class NoRightsError(TableError):
+    """The role of this key may not read or write the table."""
+
+    def __init__(self, table: str, verb: str = "read") -> None:
+        grant = "select" if verb == "read" else "insert, update, delete"
+        super().__init__(
+            table,
+            f"This key may not {verb} {table!r}.",
+            f"Sign in, or run: grant {grant} on {table} to anon; and check its row-level security policies.",
+        )
+
+
+class NoPrimaryKeyError(TableError):
+    """The table has no primary key, so its rows cannot be told apart."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(
+            table,
+            f"The table {table!r} has no primary key, so its rows cannot be told apart.",
+            f"Run: alter table {table} add primary key (...);",
+        )
+
+
+class UnknownColumnError(TableError):
+    """A column that is named is not there.
+
+    Parameters
+    ----------
+    table, column
+        Where it was looked for, and its name.
+    known
+        The columns that are there, for the advice; may be empty.
+    """
+
+    def __init__(self, table: str, column: str, known: tuple[str, ...] = ()) -> None:
+        advice = f"Its columns are: {', '.join(known)}." if known else "Check the spelling."
+        super().__init__(table, f"The table {table!r} has no column {column!r}.", advice)
+        self.column = column
+
+
+class FilterError(LiveWidgetsError, ValueError):
+    """``where``, ``order``, ``limit`` or ``fixed`` cannot be understood."""
+
+
+class NotReadyError(LiveWidgetsError, TimeoutError):
+    """``ready()`` reached its limit before the first snapshot was there."""
+
+
+class NotConnectedError(LiveWidgetsError):
+    """The operation needs a connection and there is none."""
+
+
+class ClosedError(LiveWidgetsError):
+    """The object was closed and cannot be used again."""
+
+
+class CommandError(LiveWidgetsError):
+    """A page asked for something that cannot be done."""
+
+
+class SandboxError(LiveWidgetsError):
+    """The embedded backend."""
+
+
+class PortInUseError(SandboxError):
+    """Another program listens on the port."""
+
+
+class PostgresUnavailableError(SandboxError):
+    """There is no embedded Postgres for this platform, or it does not start."""
+
+
+class SandboxStartError(SandboxError):
+    """The sandbox did not come up."""
+
+
+class SetupError(LiveWidgetsError):
+    """Something that the machine should have is missing."""

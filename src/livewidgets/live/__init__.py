@@ -1,0 +1,1 @@
+"""The connection to Supabase: everything that opens a socket, on one background thread."""

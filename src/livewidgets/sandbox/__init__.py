@@ -1,0 +1,1 @@
+"""A Supabase-compatible backend for demos, tests and Binder. Not for production."""

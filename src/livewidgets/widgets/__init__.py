@@ -1,0 +1,1 @@
+"""The components: each a projection of live data and its options."""
