@@ -1,0 +1,1 @@
+"""Live Jupyter widgets over Supabase Realtime."""
