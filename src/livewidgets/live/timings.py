@@ -1,0 +1,54 @@
+"""How long things may take on the way to Supabase."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Limits and intervals of a connection, in seconds.
+
+    Attributes
+    ----------
+    open
+        For the websocket to open, TLS and upgrade included. Supabase takes 2 s to refuse a key.
+    heartbeat, heartbeat_reply
+        Between heartbeats, and for the answer to one: a dead peer is found within their sum.
+    join
+        For the answer to a join.
+    stream
+        From the join to "Subscribed to PostgreSQL", which takes up to 2 s on a cold project.
+    request
+        For a REST request.
+    rest_retry
+        Between reads of a snapshot that fail while the websocket holds.
+    table_retry
+        Between tries of a table that cannot be followed (unknown, not published, no rights).
+    refused_retry
+        Between tries after the key was refused: rarely, for it may have been a gateway that restarted.
+    refill
+        A window that lost a row is read again after this long, so that many losses cost one read.
+    audit
+        Between comparisons of the row count with the database's.
+    clock_jump
+        When the wall clock gains this much on the monotonic one, the machine has slept.
+    wall
+        The wall clock.
+    """
+
+    open: float = 8.0
+    heartbeat: float = 5.0
+    heartbeat_reply: float = 10.0
+    join: float = 10.0
+    stream: float = 15.0
+    request: float = 10.0
+    rest_retry: float = 2.0
+    table_retry: float = 5.0
+    refused_retry: float = 60.0
+    refill: float = 0.25
+    audit: float = 300.0
+    clock_jump: float = 5.0
+    wall: Callable[[], float] = time.time
