@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Mapping
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import jwt
+
+from livewidgets.sandbox.files import write_private
 
 ALGORITHM = "HS256"
 #: Ten years: the sandbox's keys are as long-lived as those of a Supabase project.
@@ -48,12 +49,7 @@ class Keys:
             text = ""
         if len(text) < 32:
             text = secrets.token_hex(32)
-            # Written aside and renamed: a kill in between leaves no half-written secret.
-            aside = path.with_suffix(".new")
-            aside.unlink(missing_ok=True)
-            with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(text)
-            aside.replace(path)
+            write_private(path, text)
         return cls.from_secret(text)
 
     @classmethod

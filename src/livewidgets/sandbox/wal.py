@@ -2,86 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import datetime
-from enum import Enum, StrEnum
-from typing import Final, Literal
+import asyncio
+import secrets
+import struct
+import time
+from contextlib import suppress
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
+import psycopg
+from psycopg import sql
+from psycopg.pq import ExecStatus
 
-class Unchanged(Enum):
-    """The type of `UNCHANGED`."""
+from livewidgets.errors import PostgresUnavailableError, ProtocolError
+from livewidgets.sandbox.pgoutput import (
+    UNCHANGED,
+    Column,
+    Decoder,
+    Kind,
+    Relation,
+    RowChange,
+    Unchanged,
+    Value,
+)
 
-    UNCHANGED = "unchanged"
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
+    from psycopg.pq.abc import PGconn
 
-#: Stands for a TOAST value that an update did not touch; its bytes are not in the log.
-UNCHANGED: Final = Unchanged.UNCHANGED
+__all__ = [
+    "UNCHANGED",
+    "Column",
+    "Kind",
+    "Relation",
+    "RowChange",
+    "StreamEvent",
+    "Unchanged",
+    "Value",
+    "WalStream",
+]
 
-#: Postgres' text output of one value; None is SQL's null.
-Value = str | None | Unchanged
-Kind = Literal["INSERT", "UPDATE", "DELETE", "TRUNCATE"]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column as the log describes it.
-
-    Attributes
-    ----------
-    type_name
-        The short name of the type: ``int8``, ``timestamptz``, ``_int4``; of a domain, its base type.
-    is_key
-        Whether it belongs to the replica identity (under ``full`` every column does).
-    """
-
-    name: str
-    type_oid: int
-    type_name: str
-    is_key: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """A table as the log describes it; a new object after each change of its shape.
-
-    Attributes
-    ----------
-    replica_identity
-        ``d`` default (the primary key), ``n`` nothing, ``f`` full, ``i`` an index.
-    """
-
-    oid: int
-    schema: str
-    table: str
-    columns: tuple[Column, ...]
-    replica_identity: str
-
-
-@dataclass(frozen=True, slots=True)
-class RowChange:
-    """One row of one committed transaction.
-
-    Attributes
-    ----------
-    new
-        The row after it, in the order of ``relation.columns``; None for a delete and a truncate.
-    old
-        The row before it, where the log has it: always for a delete, for an update when the key changed or under
-        ``replica identity full``. Values outside the key are None when ``old_is_key``.
-    commit_time
-        When the transaction was committed, UTC.
-    lsn
-        Where its commit lies in the log.
-    """
-
-    kind: Kind
-    relation: Relation
-    new: tuple[Value, ...] | None
-    old: tuple[Value, ...] | None
-    old_is_key: bool
-    commit_time: datetime
-    lsn: int
+#: Changes joined into one batch at most, so that one burst does not hold the loop for long.
+BATCH = 1000
+#: Seconds between reports of how far we have read; Postgres may then drop its log up to there.
+FEEDBACK_EVERY = 5.0
+#: Seconds between attempts to reach a database that is gone.
+RETRY_EVERY = 0.1
+_EPOCH_2000 = 946_684_800
+_KEEPALIVE = struct.Struct(">qqb")
+_FEEDBACK = struct.Struct(">cqqqqb")
+_DATA_HEADER = 25  # "w", start, end, send time
 
 
 class StreamEvent(StrEnum):
@@ -99,6 +70,8 @@ class WalStream:
     """Changes of a publication's tables, transaction by transaction, as they are committed.
 
     Iterating yields lists of `RowChange` (whole transactions, several joined when many wait) and `StreamEvent`.
+    It reads at the pace of its one consumer; Postgres keeps what waits. The replication slot is temporary, so a
+    killed sandbox leaves none behind.
 
     Parameters
     ----------
@@ -111,9 +84,140 @@ class WalStream:
     def __init__(self, dsn: str, publication: str = "supabase_realtime") -> None:
         self._dsn = dsn
         self.publication = publication
+        self._closed = False
+        self._wake = asyncio.Event()
 
-    def __aiter__(self) -> AsyncIterator[list[RowChange] | StreamEvent]:
-        raise NotImplementedError
+    def __repr__(self) -> str:
+        return f"<WalStream of {self.publication}>"
 
     async def close(self) -> None:
         """End the stream: the iteration stops and the temporary slot goes with its connection."""
+        self._closed = True
+        self._wake.set()
+
+    async def __aiter__(self) -> AsyncIterator[list[RowChange] | StreamEvent]:
+        event = StreamEvent.READY
+        while not self._closed:
+            try:
+                connection, decoder = await self._open()
+            except psycopg.Error as error:
+                if event is StreamEvent.READY:
+                    raise PostgresUnavailableError(
+                        "The database does not give out its changes.",
+                        "It needs wal_level=logical, a free replication slot and a user that may replicate.",
+                    ) from error
+                await self._readable(None, RETRY_EVERY)
+                continue
+            try:
+                yield event
+                async for batch in self._read(connection.pgconn, decoder):
+                    yield batch
+            except (psycopg.Error, OSError):
+                pass  # gone, or going: the next round finds out when it is back
+            finally:
+                # Closes the socket at once, and with it goes the slot.
+                connection.pgconn.finish()
+            if not self._closed:
+                event = StreamEvent.RESUMED
+                yield StreamEvent.LOST
+
+    async def _open(self) -> tuple[psycopg.AsyncConnection[psycopg.rows.TupleRow], Decoder]:
+        """Connect, make a temporary slot, and start the replication from it."""
+        connection = await psycopg.AsyncConnection.connect(
+            self._dsn,
+            autocommit=True,
+            replication="database",
+            client_encoding="utf8",
+            application_name="livewidgets sandbox: changes",
+            # A consumer that takes its time is no dead one.
+            options="-c wal_sender_timeout=0 -c DateStyle=ISO -c IntervalStyle=postgres -c TimeZone=UTC"
+            " -c extra_float_digits=1 -c bytea_output=hex",
+        )
+        try:
+            # The replication protocol knows simple queries only: no parameters, nothing prepared.
+            connection.prepare_threshold = None
+            slot = f"livewidgets_{secrets.token_hex(8)}"
+            types = await connection.execute("select oid::int8, typname from pg_type where oid < 16384")
+            decoder = Decoder(dict(await types.fetchall()))
+            await connection.execute(
+                sql.SQL("create_replication_slot {} temporary logical pgoutput (snapshot 'nothing')").format(
+                    sql.Identifier(slot)
+                )
+            )
+            start = sql.SQL(
+                "start_replication slot {} logical 0/0 (proto_version '1', publication_names {})"
+            ).format(sql.Identifier(slot), sql.Literal(f'"{self.publication}"'))
+            _exec_copy(connection.pgconn, start.as_bytes(connection))
+        except BaseException:
+            connection.pgconn.finish()
+            raise
+        return connection, decoder
+
+    async def _read(self, pgconn: PGconn, decoder: Decoder) -> AsyncIterator[list[RowChange]]:
+        batch: list[RowChange] = []
+        report_at = time.monotonic() + FEEDBACK_EVERY
+        position = 0
+        while not self._closed:
+            size, data = pgconn.get_copy_data(1)
+            if size > 0:
+                message = bytes(data)
+                if message[:1] == b"w":
+                    changes = decoder.feed(message[_DATA_HEADER:])
+                    if changes:
+                        batch += changes
+                    position = max(position, decoder.end_lsn)
+                    if len(batch) < BATCH:
+                        continue
+                elif message[:1] == b"k":
+                    end, _, reply = _KEEPALIVE.unpack_from(message, 1)
+                    if not decoder.in_transaction:
+                        position = max(position, end)
+                    if reply:
+                        _report(pgconn, position)
+                    continue
+                else:
+                    raise ProtocolError(f"The replication stream sent an unknown frame {message[:1]!r}.")
+            elif size < 0:
+                return
+            if batch:
+                yield batch
+                batch = []
+            if time.monotonic() >= report_at:
+                _report(pgconn, position)
+                report_at = time.monotonic() + FEEDBACK_EVERY
+            if size == 0:
+                await self._readable(pgconn.socket, FEEDBACK_EVERY)
+                if not self._closed:
+                    pgconn.consume_input()
+
+    async def _readable(self, socket: int | None, limit: float) -> None:
+        """Wait until the socket has something, `close` is called, or the time is over."""
+        if self._closed:
+            return
+        self._wake.clear()
+        loop = asyncio.get_running_loop()
+        if socket is not None:
+            loop.add_reader(socket, self._wake.set)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(limit):
+                    await self._wake.wait()
+        finally:
+            # Only while waiting: a reader left in place would spin the loop while the consumer is busy.
+            if socket is not None:
+                loop.remove_reader(socket)
+
+
+def _exec_copy(pgconn: PGconn, command: bytes) -> None:
+    """Send a command that turns the connection into a stream in both directions."""
+    result = pgconn.exec_(command)
+    if result.status != ExecStatus.COPY_BOTH:
+        raise psycopg.OperationalError("the replication did not start")
+    pgconn.nonblocking = 1
+
+
+def _report(pgconn: PGconn, position: int) -> None:
+    """Tell Postgres that everything up to a position has been read."""
+    now = int((time.time() - _EPOCH_2000) * 1_000_000)
+    pgconn.put_copy_data(_FEEDBACK.pack(b"r", position, position, position, now, 0))
+    pgconn.flush()
