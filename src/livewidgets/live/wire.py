@@ -280,7 +280,7 @@ class Wire:
         for binding in bindings:
             channel.on_postgres_changes(
                 RealtimePostgresChangesListenEvent(binding.event),
-                lambda payload: _guarded(listener.on_change, payload["data"]),
+                lambda payload: _guarded(listener.on_change, dict(payload["data"])),
                 table=binding.table,
                 schema=binding.schema,
                 filter=binding.filter,

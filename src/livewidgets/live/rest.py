@@ -1,0 +1,135 @@
+"""Reads by REST, through the request builders of the Supabase client.
+
+The builders make the request; the answer is taken raw, because the package's models would check every value of every
+row once more and hide the HTTP status behind an exception. Retrying is the callers' business.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from supabase import AsyncClient, AsyncClientOptions, acreate_client
+
+from livewidgets.core.change import Row
+from livewidgets.errors import LiveWidgetsError, ProtocolError
+from livewidgets.live.timings import Timings
+from livewidgets.live.translate import rest_error, unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Rows, and how many there are in all where that was asked for."""
+
+    rows: list[Row]
+    total: int | None = None
+
+
+class Rest:
+    """The REST half of a project. Make it with `create`, on the I/O thread."""
+
+    def __init__(self, client: AsyncClient, session: httpx.AsyncClient, host: str) -> None:
+        self.client = client
+        self._session = session
+        self._host = host
+        #: When an answer of any kind last came (monotonic seconds).
+        self.last_heard: float | None = None
+
+    @classmethod
+    async def create(cls, url: str, key: str, schema: str, timings: Timings) -> Rest:
+        """Make the Supabase client; opens no connection yet."""
+        parts = urlsplit(url)
+        session = httpx.AsyncClient(
+            timeout=timings.request,
+            follow_redirects=True,
+            # A proxy of the environment is for the way out, not for this machine.
+            trust_env=parts.hostname not in ("127.0.0.1", "localhost", "::1"),
+        )
+        options = AsyncClientOptions(
+            schema=schema, auto_refresh_token=False, persist_session=False, httpx_client=session
+        )
+        return cls(await acreate_client(url, key, options), session, parts.netloc)
+
+    def set_token(self, token: str | None) -> None:
+        """Send this access token from now on; None: the key's own role."""
+        bearer = f"Bearer {token or self.client.supabase_key}"
+        self.client.options.headers["Authorization"] = bearer
+        self.client.postgrest.headers["Authorization"] = bearer
+
+    async def select(self, table: str, params: Sequence[tuple[str, str]], *, count: bool = False) -> Answer:
+        """Read rows of a table.
+
+        Parameters
+        ----------
+        table
+            Its name in the client's schema.
+        params
+            PostgREST's parameters, ``select`` among them or not.
+        count
+            Ask how many rows there are in all.
+
+        Raises
+        ------
+        LiveWidgetsError
+            Refused, not understood or not answered; see `translate`.
+        """
+        request = self.client.from_(table).select("*").request
+        given = list(params)
+        if not any(name == "select" for name, _ in given):
+            given.insert(0, ("select", "*"))
+        request.params = httpx.QueryParams(tuple(given))
+        response = await self._send(request.send(httpx.Headers({"Prefer": "count=exact"} if count else {})))
+        if response.status_code >= 300:
+            raise self._refusal(response, table)
+        rows = _json(response)
+        if not isinstance(rows, list):
+            raise ProtocolError(
+                f"{self._host} answered a read of {table!r} with something that is no list of rows."
+            )
+        total = response.headers.get("content-range", "").partition("/")[2]
+        return Answer(rows, int(total) if total.isdigit() else None)
+
+    async def document(self) -> dict[str, Any] | None:
+        """Read the OpenAPI description of what this role may see; None where the project does not give it."""
+        postgrest = self.client.postgrest
+        response = await self._send(
+            postgrest.session.get(f"{postgrest.base_url}/", headers=postgrest.headers)
+        )
+        if response.status_code == 401 and not _is_forbidden_document(response):
+            raise self._refusal(response, "")
+        found = _json(response) if response.status_code < 300 else None
+        return found if isinstance(found, dict) else None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.aclose()
+
+    async def _send(self, sending: Any) -> httpx.Response:  # noqa: ANN401 - the package's awaitable has no type
+        try:
+            response: httpx.Response = await sending
+        except httpx.HTTPError as error:
+            raise unreachable(error, self._host) from error
+        self.last_heard = time.monotonic()
+        return response
+
+    def _refusal(self, response: httpx.Response, table: str) -> LiveWidgetsError:
+        body = _json(response)
+        return rest_error(response.status_code, body if isinstance(body, dict) else {}, table, self._host)
+
+
+def _is_forbidden_document(response: httpx.Response) -> bool:
+    """Tell a project that keeps its description to secret keys from one that refuses the key altogether."""
+    body = _json(response)
+    text = str(body.get("message", "")) if isinstance(body, dict) else ""
+    return "schema" in text.lower() or "secret" in text.lower() or "service_role" in text
+
+
+def _json(response: httpx.Response) -> Any:  # noqa: ANN401 - JSON is anything
+    try:
+        return response.json()
+    except ValueError:
+        return None

@@ -1,0 +1,98 @@
+"""A table read page by page: each page begins after the last row of the one before, so nothing is skipped.
+
+Offsets would skip a row whenever one before it is deleted meanwhile. A page may be shorter than asked for (projects
+return at most 1,000 rows by default, and it can be set lower), so only an empty page is the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from livewidgets.core.change import Key, Row
+from livewidgets.core.filters import Order, Where
+from livewidgets.core.postgrest import after, bracketed, item, quoted_column
+from livewidgets.core.values import literal
+
+if TYPE_CHECKING:
+    from livewidgets.live.rest import Rest
+
+#: Rows asked for at once; Supabase's default limit.
+PAGE_ROWS = 1000
+#: Keys in one request for rows by key; longer addresses are refused by some proxies.
+_KEYS_A_REQUEST = 60
+
+
+def key_of(row: Row, key: Sequence[str]) -> Key:
+    """Return the values of the key's columns."""
+    return tuple(row[column] for column in key)
+
+
+async def pages(
+    rest: Rest, table: str, key: Sequence[str], where: Where, order: Order | None, limit: int | None
+) -> AsyncIterator[list[Row]]:
+    """Read all rows that `where` selects, or the first `limit` of them.
+
+    Yields
+    ------
+    list of Row
+        One page; none is empty.
+    """
+    wanted = order or Order(())
+    base = [*where.params(), *wanted.params(key)]
+    begin: list[tuple[str, str]] = []
+    count = 0
+    while limit is None or count < limit:
+        size = PAGE_ROWS if limit is None else min(PAGE_ROWS, limit - count)
+        rows = (await rest.select(table, [*base, *begin, ("limit", str(size))])).rows
+        if not rows:
+            return
+        count += len(rows)
+        yield rows
+        last = rows[-1]
+        begin = beyond(wanted, key, last) if wanted.terms else after(key, key_of(last, key))
+
+
+async def rows_by_key(rest: Rest, table: str, key: Sequence[str], keys: Sequence[Key]) -> list[Row]:
+    """Read rows by their keys; those that are gone are left out."""
+    found: list[Row] = []
+    for start in range(0, len(keys), _KEYS_A_REQUEST):
+        some = keys[start : start + _KEYS_A_REQUEST]
+        if len(key) == 1:
+            texts = [literal(values[0]) or "" for values in some]
+            params = [(quoted_column(key[0]), f"in.{bracketed(texts)}")]
+        else:
+            each = (
+                f"and({','.join(_equal(c, v) for c, v in zip(key, values, strict=True))})" for values in some
+            )
+            params = [("or", f"({','.join(each)})")]
+        found += (await rest.select(table, params)).rows
+    return found
+
+
+def beyond(order: Order, key: Sequence[str], last: Row) -> list[tuple[str, str]]:
+    """Give the parameters for the page that begins after `last`, in `order` and then by key.
+
+    Nulls stand last upwards and first downwards, as `Order` has them.
+    """
+    ordered = {name for name, _ in order.terms}
+    terms = [*order.terms, *((name, False) for name in key if name not in ordered)]
+    branches: list[str] = []
+    same: list[str] = []
+    for name, down in terms:
+        column, value = quoted_column(name), last.get(name)
+        if value is None:
+            # Upwards nothing stands beyond null but other nulls; downwards everything else does.
+            ahead = [f"{column}.not.is.null"] if down else []
+        else:
+            ahead = [f"{column}.{'lt' if down else 'gt'}.{item(literal(value) or '')}"]
+            if not down and name not in key:
+                ahead.append(f"{column}.is.null")
+        branches += [f"and({','.join([*same, one])})" if same else one for one in ahead]
+        same.append(_equal(name, value))
+    return [("or", f"({','.join(branches)})")]
+
+
+def _equal(name: str, value: Any) -> str:  # noqa: ANN401 - a JSON value
+    column = quoted_column(name)
+    return f"{column}.is.null" if value is None else f"{column}.eq.{item(literal(value) or '')}"
