@@ -140,12 +140,12 @@ class WalStream:
             types = await connection.execute("select oid::int8, typname from pg_type where oid < 16384")
             decoder = Decoder(dict(await types.fetchall()))
             await connection.execute(
-                sql.SQL("create_replication_slot {} temporary logical pgoutput (snapshot 'nothing')").format(
+                sql.SQL("CREATE_REPLICATION_SLOT {} TEMPORARY LOGICAL pgoutput (SNAPSHOT 'nothing')").format(
                     sql.Identifier(slot)
                 )
             )
             start = sql.SQL(
-                "start_replication slot {} logical 0/0 (proto_version '1', publication_names {})"
+                "START_REPLICATION SLOT {} LOGICAL 0/0 (proto_version '1', publication_names {})"
             ).format(sql.Identifier(slot), sql.Literal(f'"{self.publication}"'))
             _exec_copy(connection.pgconn, start.as_bytes(connection))
         except BaseException:
