@@ -33,7 +33,7 @@ TOMBSTONES = 1_000
 PATCH_LIMIT = 4 * CHUNK
 
 
-def clean(value: Any) -> Any:
+def clean(value: object) -> object:
     """Return the value as a page can read it: large integers as text, NaN and the infinities as None."""
     if value is None or isinstance(value, str | bool):
         return value

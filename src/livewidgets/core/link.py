@@ -6,7 +6,8 @@ changes conflate in the feed. For every feed that the page shows, two points are
 have arrived, and the one that was sent. Doubt means to go back from the second to the first: the next message then
 carries everything since, so a lost one needs no repair of its own.
 
-The states and their table stand in `LinkState` and `TRANSITIONS`; invariants and their tests in ``SPEC.md``.
+The states stand in `livewidgets.core.link_state`, what a page has of a feed in `livewidgets.core.shown`, the
+invariants and their tests in ``SPEC.md``.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
-from livewidgets.core.frame import Buffers, Delta, Feed, Snapshot, encode
+from livewidgets.core.frame import Buffers, Feed
+from livewidgets.core.link_state import TRANSITIONS, LinkEvent, LinkState
+from livewidgets.core.shown import Mark, Shown
 
 #: Messages that may be on their way without an ack.
 CREDIT = 2
@@ -36,219 +38,6 @@ SILENCE = 30.0
 FLIGHTS = 64
 #: A hello that is older than the newest one by less than this many milliseconds was overtaken by it.
 REORDER_MS = 60_000
-
-
-class LinkState(StrEnum):
-    """What the link is doing about one page."""
-
-    READY = "ready"  # there is credit
-    WAITING = "waiting"  # credit is spent, acks are awaited
-    BLIND = "blind"  # credit is spent and the kernel's main loop is busy: missing acks prove nothing
-    DOUBTING = "doubting"  # acks are overdue: repeat with growing pauses
-    SILENT = "silent"  # no sign of life: send nothing until there is one
-    GONE = "gone"  # the page said bye
-
-
-class LinkEvent(StrEnum):
-    """What can happen to a link."""
-
-    HELLO = "hello"
-    ACKED = "acked"  # an ack, and there is credit now
-    LIFE = "life"  # a beat's ack or a command
-    SPENT = "spent"  # the last credit was used
-    BUSY = "busy"  # the kernel's main loop does not answer
-    FREE = "free"  # it does again
-    OVERDUE = "overdue"  # an ack has been awaited for too long
-    QUIET = "quiet"  # no sign of life for `SILENCE` seconds
-    BYE = "bye"
-
-
-_S, _E = LinkState, LinkEvent
-
-#: Every state and event. A silent page wakes at any sign of life; a page that said bye is gone for good.
-TRANSITIONS: Mapping[tuple[LinkState, LinkEvent], LinkState] = {
-    (_S.READY, _E.HELLO): _S.READY,
-    (_S.READY, _E.ACKED): _S.READY,
-    (_S.READY, _E.LIFE): _S.READY,
-    (_S.READY, _E.SPENT): _S.WAITING,
-    (_S.READY, _E.BUSY): _S.READY,
-    (_S.READY, _E.FREE): _S.READY,
-    (_S.READY, _E.OVERDUE): _S.DOUBTING,
-    (_S.READY, _E.QUIET): _S.SILENT,
-    (_S.READY, _E.BYE): _S.GONE,
-    (_S.WAITING, _E.HELLO): _S.READY,
-    (_S.WAITING, _E.ACKED): _S.READY,
-    (_S.WAITING, _E.LIFE): _S.WAITING,
-    (_S.WAITING, _E.SPENT): _S.WAITING,
-    (_S.WAITING, _E.BUSY): _S.BLIND,
-    (_S.WAITING, _E.FREE): _S.WAITING,
-    (_S.WAITING, _E.OVERDUE): _S.DOUBTING,
-    (_S.WAITING, _E.QUIET): _S.SILENT,
-    (_S.WAITING, _E.BYE): _S.GONE,
-    (_S.BLIND, _E.HELLO): _S.READY,
-    (_S.BLIND, _E.ACKED): _S.READY,
-    (_S.BLIND, _E.LIFE): _S.BLIND,
-    (_S.BLIND, _E.SPENT): _S.BLIND,
-    (_S.BLIND, _E.BUSY): _S.BLIND,
-    (_S.BLIND, _E.FREE): _S.WAITING,
-    (_S.BLIND, _E.OVERDUE): _S.BLIND,
-    (_S.BLIND, _E.QUIET): _S.BLIND,
-    (_S.BLIND, _E.BYE): _S.GONE,
-    (_S.DOUBTING, _E.HELLO): _S.READY,
-    (_S.DOUBTING, _E.ACKED): _S.READY,
-    (_S.DOUBTING, _E.LIFE): _S.DOUBTING,
-    (_S.DOUBTING, _E.SPENT): _S.DOUBTING,
-    (_S.DOUBTING, _E.BUSY): _S.BLIND,
-    (_S.DOUBTING, _E.FREE): _S.DOUBTING,
-    (_S.DOUBTING, _E.OVERDUE): _S.DOUBTING,
-    (_S.DOUBTING, _E.QUIET): _S.SILENT,
-    (_S.DOUBTING, _E.BYE): _S.GONE,
-    (_S.SILENT, _E.HELLO): _S.READY,
-    (_S.SILENT, _E.ACKED): _S.READY,
-    (_S.SILENT, _E.LIFE): _S.READY,
-    (_S.SILENT, _E.SPENT): _S.SILENT,
-    (_S.SILENT, _E.BUSY): _S.SILENT,
-    (_S.SILENT, _E.FREE): _S.SILENT,
-    (_S.SILENT, _E.OVERDUE): _S.SILENT,
-    (_S.SILENT, _E.QUIET): _S.SILENT,
-    (_S.SILENT, _E.BYE): _S.GONE,
-    (_S.GONE, _E.HELLO): _S.GONE,
-    (_S.GONE, _E.ACKED): _S.GONE,
-    (_S.GONE, _E.LIFE): _S.GONE,
-    (_S.GONE, _E.SPENT): _S.GONE,
-    (_S.GONE, _E.BUSY): _S.GONE,
-    (_S.GONE, _E.FREE): _S.GONE,
-    (_S.GONE, _E.OVERDUE): _S.GONE,
-    (_S.GONE, _E.QUIET): _S.GONE,
-    (_S.GONE, _E.BYE): _S.GONE,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """What a message carried of one feed: the state at a version, or one part of a snapshot on the way to it."""
-
-    version: int
-    part: int = 0
-    last: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A message's number, and the feed's version with which it left the page."""
-
-    number: int
-    version: int
-
-
-@dataclass(slots=True)
-class _Shown:
-    """One feed as one page shows it."""
-
-    feed: Feed | None = None
-    anchor: Point | None = None
-    sent: Point | None = None
-    snapshot: Snapshot | None = None
-    part: int = 0
-    parts_acked: int = 0
-
-    def restart(self) -> None:
-        self.anchor = self.sent = self.snapshot = None
-        self.part = self.parts_acked = 0
-
-    def underway(self) -> bool:
-        """Say whether parts of a snapshot have been sent and others not yet."""
-        return self.snapshot is not None and 0 < self.part < self.snapshot.parts
-
-    def doubt(self) -> None:
-        """Go back to what is known to have arrived."""
-        if self.anchor is not None:
-            self.sent = self.anchor
-        elif self.snapshot is not None and 0 < self.parts_acked < self.snapshot.parts:
-            self.part, self.sent = self.parts_acked, None
-        else:
-            self.restart()
-
-    def arrived(self, number: int, mark: Mark) -> None:
-        if mark.last:
-            if self.anchor is None or number > self.anchor.number:
-                self.anchor = Point(number, mark.version)
-            if self.snapshot is not None and self.snapshot.version == mark.version:
-                self.snapshot = None
-            if self.sent is None or self.sent.number < number:
-                self.sent = self.anchor
-        elif (
-            self.snapshot is not None
-            and self.snapshot.version == mark.version
-            and self.parts_acked == mark.part
-        ):
-            self.parts_acked += 1
-
-    def covers(self, mark: Mark) -> bool:
-        """Say whether what the mark told is known to have arrived by another message."""
-        return self.anchor is not None and self.anchor.version >= mark.version
-
-    def behind(self, feed: Feed) -> bool:
-        if self.feed is not feed or self.sent is None:
-            return True
-        return feed.version > self.sent.version
-
-    def frame(self, feed: Feed, number: int, buffers: Buffers) -> tuple[dict[str, Any], Mark] | None:
-        """Return the next frame of this feed and its mark, or None when there is nothing to tell."""
-        if self.feed is not feed:
-            self.restart()
-            self.feed = feed
-        if self.sent is not None:
-            if feed.version == self.sent.version:
-                return None
-            delta = feed.since(self.sent.version)
-            if delta is not None:
-                return self._patch(feed, delta, number, buffers)
-            self.restart()
-        if self.snapshot is None:
-            self.snapshot = feed.freeze()
-        return self._part(feed, self.snapshot, number, buffers)
-
-    def _patch(self, feed: Feed, delta: Delta, number: int, buffers: Buffers) -> tuple[dict[str, Any], Mark]:
-        since = self.sent
-        assert since is not None
-        index = None
-        if delta.items or delta.gone:
-            identity = (feed.name, since.version, feed.version)
-            index = buffers.add(identity, lambda: encode(feed.columns, delta.items, delta.gone))
-        frame = {
-            "feed": feed.name,
-            "kind": "patch",
-            "base": since.number,
-            "version": feed.version,
-            "buf": index,
-            "part": 0,
-            "parts": 1,
-        }
-        if delta.meta is not None:
-            frame["meta"] = delta.meta
-        self.sent = Point(number, feed.version)
-        return frame, Mark(feed.version)
-
-    def _part(
-        self, feed: Feed, snapshot: Snapshot, number: int, buffers: Buffers
-    ) -> tuple[dict[str, Any], Mark]:
-        part, self.part = self.part, self.part + 1
-        last = self.part == snapshot.parts
-        identity = (feed.name, snapshot.version, "part", part)
-        frame = {
-            "feed": feed.name,
-            "kind": "snap",
-            "base": None,
-            "version": snapshot.version,
-            "buf": buffers.add(identity, lambda: encode(feed.columns, snapshot.part(part))),
-            "part": part,
-            "parts": snapshot.parts,
-            "meta": snapshot.meta,
-        }
-        if last:
-            self.sent = Point(number, snapshot.version)
-        return frame, Mark(snapshot.version, part, last)
 
 
 @dataclass(slots=True)
@@ -298,10 +87,9 @@ class Client:
     now: float
     state: LinkState = LinkState.READY
     busy: bool = False
-    _shown: dict[str, _Shown] = field(default_factory=dict)
+    _shown: dict[str, Shown] = field(default_factory=dict)
     _flights: OrderedDict[int, _Flight] = field(default_factory=OrderedDict)
     _rate: _Rate = field(default_factory=_Rate)
-    _acked: int | None = None
     _life: float = 0.0
     _free_since: float = 0.0
     _sent_at: float = float("-inf")
@@ -330,25 +118,26 @@ class Client:
         sent_ms
             The page's clock, which orders hellos that overtake each other.
         """
-        self._signal(LinkEvent.HELLO, now)
         if self._hello_ms is not None and 0 < self._hello_ms - sent_ms < REORDER_MS:
+            self._signal(LinkEvent.LIFE, now)
             return False
         self._hello_ms = sent_ms
+        self._signal(LinkEvent.HELLO, now)
         wanted = dict(feeds)
         for name in [name for name in self._shown if name not in wanted]:
             self._forget(name)
         for name, have in wanted.items():
-            shown = self._shown.setdefault(name, _Shown())
+            shown = self._shown.setdefault(name, Shown())
             if same_epoch and self._resume(name, shown, have):
                 continue
             self._forget(name)
-            self._shown[name] = _Shown(shown.feed)
+            self._shown[name] = Shown(shown.feed)
         # What is on its way may have been lost; if it was not, hearing it twice does no harm.
         self._forgive()
         self._attempt = 0
         return True
 
-    def _resume(self, name: str, shown: _Shown, have: int | None) -> bool:
+    def _resume(self, name: str, shown: Shown, have: int | None) -> bool:
         """Go on from the message that the page names; False when the feed must start again."""
         if have is not None:
             flight = self._flights.get(have)
@@ -357,8 +146,8 @@ class Client:
             if shown.anchor is not None and shown.anchor.number == have:
                 shown.sent = shown.anchor
                 return True
-        # Sent before the snapshot's parts were through, which it does not know: let them finish. Should the page
-        # have lost one, it says so again at the last part.
+        # Said while the parts of a snapshot are on their way: let them go on. A lost one shows as a hole in the
+        # acks, and a page that cannot use the rest says hello again.
         return shown.underway()
 
     def ack(self, number: int, *, now: float, paint_ms: float = 0.0) -> None:
@@ -374,15 +163,19 @@ class Client:
         self._paint = max(0.0, paint_ms) / 1000
         flight = self._flights.pop(number, None)
         if flight is not None:
-            self._acked = max(number, self._acked or 0)
             if flight.at >= self._free_since and not self.busy:
                 self._rate.learn(flight.size, now - flight.at)
             for name, mark in flight.marks.items():
                 if name in self._shown:
                     self._shown[name].arrived(number, mark)
             # Acks come in order: an older message without one did not arrive, or its ack did not.
-            for older in [n for n in self._flights if n < number]:
-                self._lost(older)
+            holes = [n for n in self._flights if n < number]
+            for hole in holes:
+                self._lost(hole)
+            if holes:
+                for shown in self._shown.values():
+                    if shown.underway():
+                        shown.restart()
             self._attempt, self._repeat = 0, False
         self._signal(LinkEvent.ACKED if self._credit() > 0 else LinkEvent.LIFE, now)
 
@@ -401,6 +194,8 @@ class Client:
         if busy != self.busy:
             self.busy = busy
             self._move(LinkEvent.BUSY if busy else LinkEvent.FREE)
+            if self.state is LinkState.WAITING and self._credit() > 0:
+                self._move(LinkEvent.ACKED)
         if busy:
             # What waited behind the busy main loop gets its time to be heard.
             self._free_since = now
@@ -486,12 +281,19 @@ class Client:
         self._sent_at, self._sent_size = now, size
         self._flights[number] = _Flight(now, size, marks)
         while len(self._flights) > FLIGHTS:
-            self._lost(next(iter(self._flights)))
+            self._flights.popitem(last=False)
         if self._credit() <= 0:
             self._move(LinkEvent.SPENT)
             if self.busy:
                 self._move(LinkEvent.BUSY)
-        return {"client": self.name, "n": number, "base": self._acked, "frames": frames}
+        # A feed without a frame has not changed since its last one: true for a page that has had that one.
+        quiet = [
+            shown.sent.number
+            for name, shown in self._shown.items()
+            if name not in marks and shown.sent is not None
+        ]
+        base = max(quiet, default=number - 1)
+        return {"client": self.name, "n": number, "base": base, "frames": frames}
 
     # Inside
 
@@ -520,6 +322,7 @@ class Client:
             flight.marks.pop(name, None)
 
     def _lost(self, number: int) -> None:
+        """Give a message up; what it alone carried is sent again."""
         for name, mark in self._flights.pop(number).marks.items():
             shown = self._shown.get(name)
             if shown is not None and not shown.covers(mark):
