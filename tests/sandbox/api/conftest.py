@@ -1,0 +1,120 @@
+"""A served application on an embedded Postgres of its own, and clients for it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+
+from livewidgets.sandbox import schema
+from livewidgets.sandbox.app import AppOptions, create_app, serve_options
+from livewidgets.sandbox.keys import Keys
+from livewidgets.sandbox.postgres import Database, Postgres
+from livewidgets.sandbox.wal import WalStream
+
+RECORDINGS = Path(__file__).parent / "recordings"
+
+
+class Server:
+    """The application behind uvicorn, on a thread and loop of its own."""
+
+    def __init__(self, dsn: str, keys: Keys, options: AppOptions | None = None) -> None:
+        self.dsn = dsn
+        self.keys = keys
+        self.app: Starlette
+        self._options = options
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="server")
+
+    def start(self) -> Server:
+        self._thread.start()
+        assert self._ready.wait(20), "the server did not start"
+        return self
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        wal = WalStream(self.dsn)
+        async with Database(self.dsn) as database:
+            self.app = create_app(database, wal, self.keys, self._options)
+            config = uvicorn.Config(
+                self.app, host="127.0.0.1", port=0, timeout_graceful_shutdown=1, **serve_options()
+            )
+            self.server = uvicorn.Server(config)
+            self.server.capture_signals = __import__("contextlib").nullcontext  # type: ignore[method-assign]
+            serving = asyncio.create_task(self.server.serve())
+            while not self.server.started and not serving.done():
+                await asyncio.sleep(0.005)
+            if self.server.started:
+                self.port = self.server.servers[0].sockets[0].getsockname()[1]
+                await self.app.state.realtime.streaming.wait()
+                self._ready.set()
+            await serving
+            await wal.close()
+
+    def stop(self) -> None:
+        self.server.should_exit = True
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+    def call(self, coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(20)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def socket_url(self, key: str | None = None, vsn: str = "1.0.0") -> str:
+        return f"ws://127.0.0.1:{self.port}/realtime/v1/websocket?apikey={key or self.keys.anon_key}&vsn={vsn}"
+
+
+@dataclass
+class Cluster:
+    dsn: str
+    keys: Keys
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """An embedded Postgres with the sandbox's schema and the tables of the recordings."""
+    data = tmp_path_factory.mktemp("sandbox")
+    postgres = Postgres.start(data, None)
+    try:
+        schema.apply(postgres.dsn)
+        with psycopg.connect(postgres.dsn, autocommit=True) as connection:
+            connection.execute((RECORDINGS / "schema.sql").read_bytes())
+            connection.execute("alter table nopk replica identity full")
+        yield Cluster(postgres.dsn, Keys.from_secret("s" * 64))
+    finally:
+        postgres.stop()
+
+
+@pytest.fixture(scope="session")
+def server(cluster: Cluster) -> Iterator[Server]:
+    server = Server(cluster.dsn, cluster.keys).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def db(cluster: Cluster) -> Iterator[psycopg.Connection[Any]]:
+    """The superuser's connection, in autocommit mode; the recordings' tables are empty."""
+    with psycopg.connect(cluster.dsn, autocommit=True) as connection:
+        connection.execute("truncate todos, kitchen, nopk, secrets restart identity")
+        yield connection
+
+
+@pytest.fixture
+async def rest(server: Server) -> AsyncIterator[httpx.AsyncClient]:
+    """A plain HTTP client with the anon key."""
+    headers = {"apikey": server.keys.anon_key, "authorization": f"Bearer {server.keys.anon_key}"}
+    async with httpx.AsyncClient(base_url=f"{server.url}/rest/v1", headers=headers) as client:
+        yield client
