@@ -221,6 +221,11 @@ class Client:
         return self.state not in {LinkState.SILENT, LinkState.GONE}
 
     @property
+    def outstanding(self) -> bool:
+        """Whether an ack is awaited."""
+        return any(flight.counted for flight in self._flights.values())
+
+    @property
     def feeds(self) -> frozenset[str]:
         """The feeds that it shows; none while it is silent."""
         return frozenset(self._shown) if self.alive else frozenset()
