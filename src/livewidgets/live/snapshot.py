@@ -23,11 +23,6 @@ PAGE_ROWS = 1000
 _KEYS_A_REQUEST = 60
 
 
-def key_of(row: Row, key: Sequence[str]) -> Key:
-    """Return the values of the key's columns."""
-    return tuple(row[column] for column in key)
-
-
 async def pages(
     rest: Rest, table: str, key: Sequence[str], where: Where, order: Order | None, limit: int | None
 ) -> AsyncIterator[list[Row]]:
@@ -49,8 +44,7 @@ async def pages(
             return
         count += len(rows)
         yield rows
-        last = rows[-1]
-        begin = beyond(wanted, key, last) if wanted.terms else after(key, key_of(last, key))
+        begin = after(key, rows[-1], wanted.terms)
 
 
 async def rows_by_key(rest: Rest, table: str, key: Sequence[str], keys: Sequence[Key]) -> list[Row]:
@@ -68,29 +62,6 @@ async def rows_by_key(rest: Rest, table: str, key: Sequence[str], keys: Sequence
             params = [("or", f"({','.join(each)})")]
         found += (await rest.select(table, params)).rows
     return found
-
-
-def beyond(order: Order, key: Sequence[str], last: Row) -> list[tuple[str, str]]:
-    """Give the parameters for the page that begins after `last`, in `order` and then by key.
-
-    Nulls stand last upwards and first downwards, as `Order` has them.
-    """
-    ordered = {name for name, _ in order.terms}
-    terms = [*order.terms, *((name, False) for name in key if name not in ordered)]
-    branches: list[str] = []
-    same: list[str] = []
-    for name, down in terms:
-        column, value = quoted_column(name), last.get(name)
-        if value is None:
-            # Upwards nothing stands beyond null but other nulls; downwards everything else does.
-            ahead = [f"{column}.not.is.null"] if down else []
-        else:
-            ahead = [f"{column}.{'lt' if down else 'gt'}.{item(literal(value) or '')}"]
-            if not down and name not in key:
-                ahead.append(f"{column}.is.null")
-        branches += [f"and({','.join([*same, one])})" if same else one for one in ahead]
-        same.append(_equal(name, value))
-    return [("or", f"({','.join(branches)})")]
 
 
 def _equal(name: str, value: Any) -> str:  # noqa: ANN401 - a JSON value

@@ -1,0 +1,288 @@
+"""A table that stays right: what the user holds."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import AsyncIterator, Callable
+from html import escape
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from livewidgets.core.change import Key, Patch, Row
+from livewidgets.errors import ClosedError, NotReadyError
+from livewidgets.live.delivery import Mailbox, Stream, merge
+from livewidgets.live.follower import Follower, TableState, TableStatus
+from livewidgets.live.subscription import Subscription
+from livewidgets.live.thread import io_thread
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from livewidgets.core.filters import Where
+    from livewidgets.core.order import Order
+    from livewidgets.core.replica import Replica
+    from livewidgets.live.client import Live
+
+__all__ = ["LiveTable", "TableState", "TableStatus"]
+
+
+class LiveTable:
+    """The rows of a table, or a part of it, as they are in the database now.
+
+    Made by `Live.table`. Handles with equal arguments share one set of rows and one channel, which is left when the
+    last of them is closed or collected. What comes out is to be read only: rows are shared, never changed in place.
+
+    Examples
+    --------
+    >>> calls = live.table("calls", where={"campaign_id": 7}, order="-created_at", limit=5000).ready()
+    >>> len(calls), calls[key]["status"], calls.to_pandas()
+    """
+
+    def __init__(self, live: Live, follower: Follower, release: Callable[[], object]) -> None:
+        self._live = live
+        self._follower = follower
+        self._subscriptions: set[Subscription] = set()
+        self._closed = False
+        self._release = weakref.finalize(self, release)
+        # At exit the I/O thread frees everything at once.
+        self._release.atexit = False
+
+    # -- what it is ------------------------------------------------------------------------------------------------
+
+    @property
+    def live(self) -> Live:
+        """The connection that it came from."""
+        return self._live
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return self._follower.request.table
+
+    @property
+    def schema(self) -> str:
+        """The schema that it is in."""
+        return self._live.schema
+
+    @property
+    def where(self) -> Where:
+        """Which rows."""
+        return self._follower.request.where
+
+    @property
+    def order(self) -> Order | None:
+        """How they are ordered, or None."""
+        return self._follower.request.order
+
+    @property
+    def limit(self) -> int | None:
+        """At most so many, or None."""
+        return self._follower.request.limit
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns of the key; empty until they are known."""
+        return self._follower.replica.key
+
+    @property
+    def status(self) -> TableStatus:
+        """What the rows are worth now, and since when."""
+        status = self._follower.status
+        if self._closed:
+            return TableStatus(TableState.CLOSED, status.since, None, status.rows, status.partial)
+        return status
+
+    @property
+    def version(self) -> int:
+        """A number that each patch raises by one."""
+        return self._follower.replica.version
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the rows were last known to be right; None before the first snapshot."""
+        return self._follower.age()
+
+    def __repr__(self) -> str:
+        status = self.status
+        return (
+            f"<LiveTable {self.name}: {status.rows:,} row{'' if status.rows == 1 else 's'}, {status.state}>"
+        )
+
+    def _repr_html_(self) -> str:
+        status = self.status
+        more = " of more" if status.partial else ""
+        error = f"<br>{escape(str(status.error))}" if status.error is not None else ""
+        return f"<code>{escape(self.name)}</code> {status.rows:,} rows{more}, {status.state}{error}"
+
+    # -- the rows --------------------------------------------------------------------------------------------------
+
+    def ready(self, timeout: float = 10.0) -> Self:
+        """Wait for the first snapshot.
+
+        Parameters
+        ----------
+        timeout
+            The limit in seconds.
+
+        Returns
+        -------
+        LiveTable
+            The table itself.
+
+        Raises
+        ------
+        TableError, FilterError, KeyRefusedError
+            The table cannot be followed, and why.
+        UnreachableError
+            There is no connection; it is tried again for ever.
+        NotReadyError
+            The limit was reached.
+        """
+        self._check_open()
+        follower = self._follower
+        if not follower.replica.loaded or follower.status.state is TableState.ERROR:
+            try:
+                error = io_thread().run(follower.settled(), timeout)
+            except TimeoutError:
+                error = follower.status.error or NotReadyError(
+                    f"The table {self.name!r} was not read within {timeout:g} s.",
+                    "Wait longer, or narrow it by `where` or `limit`.",
+                )
+            if error is not None:
+                # It may be raised again and again: neither its old frames nor the packages' chains help a reader.
+                raise error.with_traceback(None) from None
+        return self
+
+    def rows(self) -> list[Row]:
+        """Give all rows in their order, as of one version."""
+        return self._follower.replica.rows()
+
+    def __len__(self) -> int:
+        return len(self._follower.replica)
+
+    def __bool__(self) -> bool:
+        return True  # a table without rows is still a table
+
+    def __getitem__(self, key: Any) -> Row:  # noqa: ANN401 - a key is whatever the column holds
+        row = self._follower.replica.get(self._key(key))
+        if row is None:
+            raise KeyError(key)
+        return row
+
+    def __contains__(self, key: object) -> bool:
+        return self._key(key) in self._follower.replica
+
+    def _key(self, key: object) -> Key:
+        if len(self.key) == 1 and not (isinstance(key, tuple) and len(key) == 1):
+            return (key,)
+        return key if isinstance(key, tuple) else (key,)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Give the rows as a DataFrame, indexed from 0 in the table's order.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Timestamps with zone as ``datetime64[us, UTC]``, numbers as ``Int64`` or ``float64``, booleans as
+            ``boolean``, text and UUIDs as ``string``, all else as it came.
+
+        Raises
+        ------
+        SetupError
+            pandas is not installed.
+        """
+        from livewidgets.live.dataframe import to_pandas  # pandas takes 33 MB and half a second
+
+        shape = self._follower.shape
+        return to_pandas(self.rows(), {} if shape is None else shape.types)
+
+    # -- changes ---------------------------------------------------------------------------------------------------
+
+    def on_change(self, callback: Callable[[Patch], object]) -> Subscription:
+        """Call a function with each patch, on the kernel's main loop (in a plain script: on one thread for that).
+
+        The table stays open while the subscription is. A callback that raises is reported once and stays subscribed;
+        one that is slow gets several patches as one.
+
+        Parameters
+        ----------
+        callback
+            Called with a `Patch`; may be a coroutine function.
+        """
+        mailbox = Mailbox(callback, merge, f"{self.name}.on_change")
+        return self._subscribe(mailbox.put, None, mailbox.close)
+
+    def on_status(self, callback: Callable[[TableStatus], object]) -> Subscription:
+        """Call a function with the present status and each new one, where `on_change` would."""
+        mailbox = Mailbox[TableStatus](callback, lambda _, newer: newer, f"{self.name}.on_status")
+        return self._subscribe(None, mailbox.put, mailbox.close)
+
+    async def changes(self) -> AsyncIterator[Patch]:
+        """Yield each patch from now on; ends when the table is closed."""
+        stream = Stream(merge)
+        with self._subscribe(stream.put, None, stream.close):
+            async for patch in stream.items():
+                yield patch
+
+    def _tap(
+        self, on_patch: Callable[[Patch], object], on_status: Callable[[TableStatus], object] | None = None
+    ) -> Subscription:
+        """Call functions on the I/O thread, right after each apply; `on_status` also at once with the present one."""
+        return self._subscribe(on_patch, on_status, None)
+
+    @property
+    def _replica(self) -> Replica:
+        """The rows themselves; on the I/O thread only."""
+        return self._follower.replica
+
+    def _subscribe(
+        self,
+        on_patch: Callable[[Patch], object] | None,
+        on_status: Callable[[TableStatus], object] | None,
+        on_close: Callable[[], object] | None,
+    ) -> Subscription:
+        self._check_open()
+        follower, thread = self._follower, self._live._upstream.thread  # noqa: SLF001 - one room
+        if thread.is_current():
+            follower.add_taps(on_patch, on_status)
+        else:
+            thread.call(follower.add_taps, on_patch, on_status)
+
+        def end() -> None:
+            # `self` here is on purpose: a subscription keeps its table open.
+            self._subscriptions.discard(subscription)
+            self._live._upstream.kept.discard(subscription)  # noqa: SLF001
+            if on_close is not None:
+                on_close()
+            if thread.is_current():
+                follower.remove_taps(on_patch, on_status)
+            else:
+                thread.call(follower.remove_taps, on_patch, on_status)
+
+        subscription = Subscription(end, f"to {self.name}")
+        self._subscriptions.add(subscription)
+        self._live._upstream.kept.add(subscription)  # noqa: SLF001
+        return subscription
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """End this handle and its subscriptions; the rows stay readable, and grow old."""
+        self._closed = True
+        for subscription in tuple(self._subscriptions):
+            subscription.close()
+        self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError(
+                f"This handle on the table {self.name!r} was closed.", "Ask for the table again."
+            )
