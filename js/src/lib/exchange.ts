@@ -1,0 +1,426 @@
+/**
+ * The hub of one page: feeds and views on one side, one line to the kernel on the other. `link.ts` decides,
+ * this carries it out: decodes, fills the feeds, tells the views, says hello, acks, and minds the commands.
+ */
+import { KernelClock } from "./clock";
+import { Feed, type FeedUpdate } from "./feed";
+import { Link, type Order } from "./link";
+import { type Json, PROTOCOL, parse, type ToKernel, type Trouble } from "./protocol";
+import { judge, type Pulse, type PulseFacts } from "./pulse";
+import { type Columns, decode } from "./rows";
+
+export interface LinkStatus extends Pulse {
+  /** Kernel time minus page time in ms. */
+  skew: number;
+  busyMs: number;
+  /** Ages in ms of each feed's upstream, as of the last beat. */
+  ages: Record<string, number | null>;
+}
+
+export interface ViewRequest {
+  feed: string;
+  /** Distinguishes two views of one feed. */
+  view: string;
+  onFrame: (update: FeedUpdate) => void;
+  onLink?: (status: LinkStatus) => void;
+  signal: AbortSignal;
+  /** Whether the view can be seen now; default true. */
+  visible?: boolean;
+}
+
+export interface ViewHandle {
+  /** Nobody can see the view: nothing is sent for it. */
+  show(visible: boolean): void;
+  /** How long a paint took. */
+  painted(milliseconds: number): void;
+}
+
+/** What `hub.exports` is. Components of other bundles use it; they bring no state of their own. */
+export interface HubExports {
+  protocol: number;
+  client: string;
+  open(request: ViewRequest): ViewHandle;
+  command(feed: string, name: string, args?: Json): Promise<Json>;
+  status(): LinkStatus;
+}
+
+/** What the exchange needs of the page; a test brings its own. */
+export interface Surroundings {
+  send(content: ToKernel): void;
+  now(): number;
+  /** Call at the next frame, or soon where there are no frames. */
+  soon(call: () => void): void;
+  later(call: () => void, milliseconds: number): () => void;
+  page(): { search: string; tz: string; theme: "light" | "dark"; visible: boolean };
+  server(): Pick<PulseFacts, "server" | "kernelDead">;
+}
+
+export class CommandError extends Error implements Trouble {
+  override name = "CommandError";
+  constructor(
+    readonly kind: string,
+    message: string,
+    readonly advice: string,
+  ) {
+    super(message);
+  }
+}
+
+/** A gap asks at once, but not again before this: a kernel that answers with gaps must not be flooded. */
+const GAP_PAUSE_MS = 1_000;
+const COMMAND_MS = 10_000;
+/** While nothing comes, or what was asked for does not: hello again after these. */
+const RETRIES_MS = [5_000, 10_000, 20_000, 30_000];
+const LAST_RETRY_MS = 30_000;
+
+interface View {
+  request: ViewRequest;
+  visible: boolean;
+}
+
+interface Pending {
+  resolve: (value: Json) => void;
+  reject: (error: CommandError) => void;
+  cancel: () => void;
+}
+
+export class Exchange {
+  readonly #link: Link;
+  readonly #clock = new KernelClock();
+  readonly #feeds = new Map<string, Feed>();
+  readonly #views = new Map<string, Set<View>>();
+  readonly #pending = new Map<string, Pending>();
+  #facts: Omit<PulseFacts, "server" | "kernelDead"> = {
+    heardAt: null,
+    askedAt: null,
+    busyMs: 0,
+    closed: false,
+  };
+  #ages: Record<string, number | null> = {};
+  #helloAt = Number.NEGATIVE_INFINITY;
+  #helloDue = false;
+  #tries = 0;
+  #said = false;
+  #paints: number[] = [];
+  #commands = 0;
+  #status = "";
+
+  constructor(
+    readonly client: string,
+    readonly around: Surroundings,
+  ) {
+    this.#link = new Link(client);
+  }
+
+  get exports(): HubExports {
+    return {
+      protocol: PROTOCOL,
+      client: this.client,
+      open: (request) => this.open(request),
+      command: (feed, name, args = null) => this.command(feed, name, args),
+      status: () => this.status(),
+    };
+  }
+
+  open(request: ViewRequest): ViewHandle {
+    const view: View = { request, visible: false };
+    const views = this.#views.get(request.feed) ?? new Set();
+    this.#views.set(request.feed, views.add(view));
+    const show = (visible: boolean): void => {
+      if (view.visible === visible || request.signal.aborted) return;
+      view.visible = visible;
+      this.#survey(request.feed);
+    };
+    const close = (): void => {
+      views.delete(view);
+      this.#survey(request.feed);
+      if (views.size === 0 && this.#views.get(request.feed) === views) {
+        this.#views.delete(request.feed);
+        this.#feeds.delete(request.feed);
+      }
+      if (this.#views.size === 0) this.#leave();
+    };
+    if (request.signal.aborted) close();
+    else request.signal.addEventListener("abort", close, { once: true });
+    const feed = this.#feeds.get(request.feed);
+    if (feed?.meta || feed?.vouched) this.#tell(view, feed.whole());
+    request.onLink?.(this.status());
+    if (request.visible !== false) show(true);
+    return { show, painted: (milliseconds) => this.#painted(milliseconds) };
+  }
+
+  command(feed: string, name: string, args: Json): Promise<Json> {
+    const id = `${this.client.slice(0, 8)}-${++this.#commands}`;
+    return new Promise((resolve, reject) => {
+      if (this.#facts.closed) {
+        reject(new CommandError("Closed", "The kernel has closed this widget.", "Run the cell again."));
+        return;
+      }
+      const cancel = this.around.later(() => {
+        this.#pending.delete(id);
+        const busy = this.status().state === "busy";
+        reject(
+          busy
+            ? new CommandError(
+                "KernelBusy",
+                "The kernel is busy with a cell.",
+                "It is carried out when the cell ends.",
+              )
+            : new CommandError(
+                "Timeout",
+                "The kernel did not answer.",
+                "Check that it runs, then try again.",
+              ),
+        );
+      }, COMMAND_MS);
+      this.#pending.set(id, { resolve, reject, cancel });
+      this.#send({ t: "cmd", client: this.client, id, feed, name, args });
+    });
+  }
+
+  receive(content: unknown, buffers: readonly DataView[] = []): void {
+    const message = parse(content);
+    if (!message) return;
+    if (message.t === "ans") {
+      const pending = this.#pending.get(message.id);
+      if (!pending || message.client !== this.client) return;
+      this.#pending.delete(message.id);
+      pending.cancel();
+      if (message.ok) pending.resolve(message.value);
+      else pending.reject(new CommandError(message.error.kind, message.error.message, message.error.advice));
+      return;
+    }
+    const now = this.around.now();
+    this.#facts.heardAt = now;
+    if (this.#link.epoch !== null && this.#link.epoch !== message.epoch) this.#clock.forget();
+    this.#clock.heard(message.at, now);
+    for (const order of this.#link.receive(message)) this.#carryOut(order, buffers);
+    if (!this.#link.waiting()) this.#tries = 0;
+    this.#flush();
+    this.#tellStatus();
+  }
+
+  /** The page was asleep or cut off: nothing that is known can be trusted. */
+  woke(): void {
+    this.#facts.askedAt = this.around.now();
+    this.#tries = 0;
+    this.hello();
+    this.#tellStatus();
+  }
+
+  /** The page was hidden or shown: its state changed, and after a long silence its trust too. */
+  returned(): void {
+    const { visible } = this.around.page();
+    const { state } = this.status();
+    if (visible && this.#said && state !== "live" && state !== "busy") this.woke();
+    else if (this.#said) this.helloSoon();
+  }
+
+  /** To be called about twice a second: silence makes no event of its own. */
+  check(): void {
+    this.#tellStatus();
+    if (!this.#said) return;
+    const now = this.around.now();
+    const { state } = this.status();
+    const quiet = state === "none" || state === "gone" || state === "server-gone" || state === "waiting";
+    const pause = RETRIES_MS[this.#tries] ?? LAST_RETRY_MS;
+    if ((quiet || this.#link.waiting()) && now - this.#helloAt >= pause && this.around.page().visible) {
+      this.#tries += 1;
+      this.hello();
+    }
+  }
+
+  /** The whole of what this page shows now. Saying it twice does no harm. */
+  hello(): void {
+    const now = this.around.now();
+    this.#helloDue = false;
+    this.#helloAt = now;
+    if (!this.#said) this.#facts.askedAt = now;
+    this.#said = true;
+    this.#send({
+      t: "hello",
+      v: PROTOCOL,
+      client: this.client,
+      epoch: this.#link.epoch,
+      feeds: this.#link.wanted(),
+      now,
+      ...this.around.page(),
+    });
+  }
+
+  /** Hello at the next frame: many views may come and go in one. */
+  helloSoon(): void {
+    if (this.#helloDue || this.#views.size === 0) return;
+    this.#helloDue = true;
+    this.around.soon(() => {
+      if (this.#helloDue) this.hello();
+    });
+  }
+
+  bye(): void {
+    if (this.#said) this.#send({ t: "bye", client: this.client });
+    this.#said = false;
+  }
+
+  /** The kernel closed the hub. */
+  close(): void {
+    this.#facts.closed = true;
+    for (const { reject, cancel } of this.#pending.values()) {
+      cancel();
+      reject(new CommandError("Closed", "The kernel has closed this widget.", "Run the cell again."));
+    }
+    this.#pending.clear();
+    this.#tellStatus();
+  }
+
+  status(): LinkStatus {
+    const pulse = judge({ ...this.#facts, ...this.around.server() }, this.around.now());
+    return { ...pulse, skew: this.#clock.skew, busyMs: this.#facts.busyMs, ages: this.#ages };
+  }
+
+  /** A view of this feed came into sight or left it. */
+  #survey(name: string): void {
+    const wanted = [...(this.#views.get(name) ?? [])].some((view) => view.visible);
+    const wants = this.#link.wanted().some(({ feed }) => feed === name);
+    if (wanted === wants) return;
+    if (wanted) {
+      if (!this.#feeds.has(name)) this.#feeds.set(name, new Feed());
+      this.#link.want(name);
+    } else {
+      this.#link.drop(name);
+      this.#feeds.get(name)?.void();
+    }
+    this.helloSoon();
+    this.#flush();
+  }
+
+  /** No view is left on the page at all: the kernel may forget it. */
+  #leave(): void {
+    this.around.later(() => {
+      if (this.#views.size === 0) this.bye();
+    }, 1_000);
+  }
+
+  #carryOut(order: Order, buffers: readonly DataView[]): void {
+    switch (order.do) {
+      case "restart":
+        for (const feed of this.#feeds.values()) feed.void();
+        return;
+      case "hello":
+        this.#gap();
+        return;
+      case "ack":
+        this.#send({
+          t: "ack",
+          client: this.client,
+          epoch: this.#link.epoch ?? "",
+          n: order.n,
+          paint_ms: Math.round(Math.max(0, ...this.#paints) * 10) / 10,
+        });
+        return;
+      case "beat":
+        this.#facts.busyMs = order.beat.busy_ms;
+        this.#ages = order.beat.ages ?? {};
+        return;
+      case "ack-beat":
+        // A page without views is on its way out and gives no sign of life.
+        if (this.#views.size > 0) {
+          this.#send({ t: "ack", client: this.client, epoch: this.#link.epoch ?? "", beat: order.beat });
+        }
+        return;
+    }
+    const feed = this.#feeds.get(order.feed);
+    if (!feed) return;
+    try {
+      switch (order.do) {
+        case "begin":
+          feed.begin(columns(order.buf, buffers));
+          break;
+        case "extend":
+          feed.extend(columns(order.buf, buffers));
+          break;
+        case "patch":
+          feed.patch(columns(order.buf, buffers));
+          break;
+        case "swap":
+          feed.swap();
+          break;
+        case "meta":
+          feed.note(order.meta);
+          break;
+        case "void":
+          feed.void();
+          break;
+      }
+    } catch (error) {
+      console.error("[livewidgets] a message could not be read; asking for it again", error);
+      this.#link.spoil(order.feed);
+      feed.void();
+      this.#gap();
+    }
+  }
+
+  #gap(): void {
+    const wait = this.#helloAt + GAP_PAUSE_MS - this.around.now();
+    if (wait <= 0) this.helloSoon();
+    else if (!this.#helloDue) {
+      this.#helloDue = true;
+      this.around.later(() => {
+        if (this.#helloDue) this.hello();
+      }, wait);
+    }
+  }
+
+  #flush(): void {
+    for (const [name, feed] of this.#feeds) {
+      const update = feed.flush();
+      if (update) for (const view of this.#views.get(name) ?? []) this.#tell(view, update);
+    }
+  }
+
+  /** One view's fault must not keep a message from the others, nor its ack from the kernel. */
+  #tell(view: View, update: FeedUpdate): void {
+    try {
+      view.request.onFrame(update);
+    } catch (error) {
+      console.error("[livewidgets] a view failed", error);
+    }
+  }
+
+  #tellStatus(): void {
+    const status = this.status();
+    const word = `${status.state} ${Math.floor((status.heardAt ?? 0) / 1000)} ${Math.round(status.skew / 100)} ${status.busyMs}`;
+    if (word === this.#status) return;
+    this.#status = word;
+    for (const views of this.#views.values()) {
+      for (const view of views) {
+        try {
+          view.request.onLink?.(status);
+        } catch (error) {
+          console.error("[livewidgets] a view failed", error);
+        }
+      }
+    }
+  }
+
+  #painted(milliseconds: number): void {
+    this.#paints.push(milliseconds);
+    if (this.#paints.length > 20) this.#paints.shift();
+  }
+
+  #send(content: ToKernel): void {
+    try {
+      this.around.send(content);
+    } catch (error) {
+      // A dead kernel's comm refuses. The silence that follows says it to the user.
+      console.debug("[livewidgets] could not send", error);
+    }
+  }
+}
+
+function columns(index: number | null, buffers: readonly DataView[]): Columns | null {
+  if (index === null) return null;
+  const buffer = buffers[index];
+  if (!buffer) throw new Error(`The message has no buffer ${index}`);
+  return decode(buffer);
+}
