@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from livewidgets.sandbox.auth import Tokens
 from livewidgets.sandbox.catalog import Catalog
 from livewidgets.sandbox.realtime import Realtime, RealtimeOptions
+from livewidgets.sandbox.rest import Rest
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 MAX_BODY = 16 * 1024 * 1024
 #: Bytes of a websocket frame: above a broadcast's limit, so that one gets its error reply.
 MAX_FRAME = 4 * 1024 * 1024
+METHODS = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"]
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -83,9 +85,7 @@ def serve_options() -> dict[str, Any]:
     }
 
 
-def create_app(
-    database: Database, wal: WalStream, keys: Keys, options: object = None
-) -> Starlette:
+def create_app(database: Database, wal: WalStream, keys: Keys, options: object = None) -> Starlette:
     """Make the application; its lifespan starts and stops what runs beside the requests.
 
     Parameters
@@ -100,6 +100,7 @@ def create_app(
     options = options if isinstance(options, AppOptions) else AppOptions()
     tokens = Tokens(keys)
     catalog = Catalog(database)
+    rest = Rest(database, catalog, tokens, max_rows=options.max_rows, max_body=MAX_BODY)
     realtime = Realtime(database, catalog, tokens, wal, options.realtime)
 
     @asynccontextmanager
@@ -119,6 +120,9 @@ def create_app(
     routes: list[BaseRoute] = [
         WebSocketRoute("/realtime/v1/websocket", realtime),
         Route("/health", health),
+        Route("/rest/v1/", rest.root, methods=METHODS),
+        Route("/rest/v1/rpc/{name}", rest.function, methods=METHODS),
+        Route("/rest/v1/{table}", rest.table, methods=METHODS),
     ]
     app = Starlette(
         routes=routes,

@@ -73,7 +73,9 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def socket_url(self, key: str | None = None, vsn: str = "1.0.0") -> str:
-        return f"ws://127.0.0.1:{self.port}/realtime/v1/websocket?apikey={key or self.keys.anon_key}&vsn={vsn}"
+        return (
+            f"ws://127.0.0.1:{self.port}/realtime/v1/websocket?apikey={key or self.keys.anon_key}&vsn={vsn}"
+        )
 
 
 @dataclass

@@ -20,7 +20,17 @@ async def next_frame(socket: Any) -> dict[str, Any]:
 async def test_a_join_hears_of_an_insert(server: Server, db: psycopg.Connection[Any]) -> None:
     async with connect(server.socket_url()) as socket:
         config = {"postgres_changes": [{"event": "*", "schema": "public", "table": "todos"}]}
-        await socket.send(json.dumps({"topic": "realtime:a", "event": "phx_join", "payload": {"config": config}, "ref": "1", "join_ref": "1"}))
+        await socket.send(
+            json.dumps(
+                {
+                    "topic": "realtime:a",
+                    "event": "phx_join",
+                    "payload": {"config": config},
+                    "ref": "1",
+                    "join_ref": "1",
+                }
+            )
+        )
         assert (await next_frame(socket))["event"] == "phx_reply"
         assert (await next_frame(socket))["payload"]["message"] == "Subscribed to PostgreSQL"
         db.execute("insert into todos (title) values ('x')")
