@@ -19,6 +19,7 @@ _LOUD = (
     "httpcore.http11",
     "httpcore.connection",
     "hpack.hpack",
+    "websockets.client",
 )
 
 
@@ -35,6 +36,8 @@ class _Discreet(logging.Filter):
             return False
         message = record.getMessage()
         masked = _QUERY.sub(r"\1?…", without_secrets(message))
+        if record.name.startswith("realtime"):
+            masked = re.split(r"[\n{\[]|b?'", masked, maxsplit=1)[0]  # the rest is a frame, and may hold rows
         if masked != message:
             record.msg, record.args = masked, ()
         return True

@@ -98,7 +98,7 @@ class _QuickClient(realtime.AsyncRealtimeClient):
         await self.wire.beat()
 
     async def _on_connect_error(self, e: websockets.ConnectionClosedError) -> None:
-        self.wire.tell_loss(f"closed with code {e.code}")
+        self.wire.tell_loss("was lost while something was sent")
 
 
 class Wire:
