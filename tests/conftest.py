@@ -1,0 +1,16 @@
+"""What all tests share: the fixtures that users get too, and how hard the property tests try."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+
+# No deadline for one example: the machines that run this are shared and slow at times.
+_COMMON = settings(
+    deadline=None, database=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("quick", _COMMON, max_examples=60, stateful_step_count=40)
+settings.register_profile("nightly", _COMMON, max_examples=1000, stateful_step_count=120)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
