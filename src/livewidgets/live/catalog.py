@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from livewidgets.errors import FilterError, NoPrimaryKeyError, UnknownColumnError, UnknownTableError
+from livewidgets.errors import FilterError, NoPrimaryKeyError, UnknownColumnError
 
 if TYPE_CHECKING:
     from livewidgets.live.rest import Rest
@@ -86,16 +86,13 @@ class Catalog:
             The key cannot be known: the project tells no shapes, and the table has no column ``id``.
         """
         async with self._lock:
-            known = (self._shapes or {}).get(table)
-            if known is None:
-                document = await self._rest.document()
-                self._shapes = None if document is None else read_document(document)
-                known = (self._shapes or {}).get(table)
+            known = (self._shapes or {}).get(table) or await self._read(table)
         if known is None:
             # It may exist and be closed to this role: only a read tells.
             await self._rest.select(table, [("limit", "1")])
-            if self._shapes is not None and not key:
-                raise UnknownTableError(table)
+            async with self._lock:
+                known = await self._read(table)  # it may have been made just now
+        if known is None:
             known = TableShape(table, key or await self._guessed_key(table), {})
         elif key:
             known.check(key)
@@ -103,6 +100,11 @@ class Catalog:
         if not known.key:
             raise NoPrimaryKeyError(table)
         return known
+
+    async def _read(self, table: str) -> TableShape | None:
+        document = await self._rest.document()
+        self._shapes = None if document is None else read_document(document)
+        return (self._shapes or {}).get(table)
 
     async def _guessed_key(self, table: str) -> tuple[str, ...]:
         try:
