@@ -107,7 +107,7 @@ export function callRow(key: string, id: string): CallRow {
       setText(amount, money(value.amount, context.currency));
       setText(kind, value.amount === null || value.kind === "revenue" ? "" : "bid");
       element.classList.toggle("lw-ended", call.ended);
-      element.classList.toggle("lw-waiting", !call.ended && call.connectedAt === null);
+      element.classList.toggle("lw-waiting", call.connectedAt === null);
       element.classList.toggle("lw-converted", row.is_converted === true);
       element.classList.toggle("lw-duplicate", row.is_duplicate === true);
       if (changed) flash(chip, "lw-changed");

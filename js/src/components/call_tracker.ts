@@ -14,7 +14,7 @@ import { make, painter, setText, show } from "../lib/dom";
 import type { LinkStatus } from "../lib/exchange";
 import type { FeedUpdate } from "../lib/feed";
 import { count } from "../lib/format";
-import { type HealthFacts, health } from "../lib/health";
+import { type HealthFacts, health, knownUntil } from "../lib/health";
 import type { Meta, Trouble } from "../lib/protocol";
 import { applyTheme, watchTheme } from "../lib/theme";
 import { callFilters } from "./call_filters";
@@ -102,6 +102,8 @@ export function callTracker(
   for (const { field, label, end } of COLUMNS) {
     order.append(make("option", "", { value: `${end ? "-" : ""}${field}` }, label));
   }
+  const finders = make("div", "lw-finders", {}, search, order);
+  const tools = make("div", "lw-tools", {}, filters.element, finders);
   const bannerText = make("strong", "lw-banner-text");
   const bannerAdvice = make("span", "lw-banner-advice", { dir: "auto" });
   const banner = make("div", "lw-banner", { hidden: true }, bannerText, bannerAdvice);
@@ -127,7 +129,7 @@ export function callTracker(
       "lw-header",
       {},
       make("div", "lw-headline", {}, title, live, mark.element),
-      make("div", "lw-tools", {}, filters.element, make("div", "lw-finders", {}, search, order)),
+      tools,
     ),
     banner,
     body,
@@ -144,7 +146,7 @@ export function callTracker(
   });
   order.addEventListener("change", () => callbacks.onSort(order.value), { signal });
 
-  const kernelNow = (): number => clock() + (facts.link?.skew ?? 0);
+  const kernelNow = (): number => knownUntil(facts, clock());
   const context = (): RowContext => ({
     now: kernelNow(),
     money: options.money,
@@ -168,12 +170,16 @@ export function callTracker(
   }
 
   function drawHeader(): void {
+    // No rows and no word that there are none: then a zero would be a lie.
+    const known = calls.size > 0 || (facts.vouched && facts.meta?.state === "live");
     const liveCalls = onBoard.reduce((sum, call) => sum + (call.ended ? 0 : 1), 0);
     setText(title, options.title || "Calls");
     root.setAttribute("aria-label", options.title || "Calls");
-    setText(live, facts.meta ? `${count(liveCalls)} live` : "");
+    setText(live, known ? `${count(liveCalls)} live` : "");
+    show(tools, known);
     filters.draw(onBoard, options.shownStatus);
     if (search.value !== options.search && document.activeElement !== search) search.value = options.search;
+    finders.classList.toggle("lw-used", options.search !== "");
     const sort = parseSort(options.sort).field;
     const value = COLUMNS.map(({ field, end }) => ({ field, value: `${end ? "-" : ""}${field}` })).find(
       ({ field }) => field === sort,
@@ -217,7 +223,7 @@ export function callTracker(
     const words: string[] = [];
     if (list.length < onBoard.length) words.push(`${count(list.length)} of ${count(onBoard.length)} calls`);
     if (meta?.partial) words.push("Not all rows are loaded");
-    if (meta?.masked) words.push("Numbers are masked");
+    if (meta?.masked && calls.size > 0) words.push("Numbers are masked");
     return words.join(" · ");
   }
 

@@ -114,6 +114,7 @@ export function onlineStatus(
       const row = legs.children[index] as HTMLElement;
       const [name, value] = row.children;
       row.dataset.tone = leg.tone;
+      row.classList.toggle("lw-subleg", leg.word === "");
       if (name) setText(name, leg.name);
       if (value?.children[0]) setText(value.children[0], leg.word);
       if (value?.children[1]) setText(value.children[1], leg.detail);
@@ -122,7 +123,8 @@ export function onlineStatus(
 
   function tableWords(): string {
     const upstream = readUpstream(facts.meta);
-    if (!upstream) return "";
+    const reached = facts.link?.state === "live" || facts.link?.state === "busy";
+    if (!upstream || !reached) return "";
     const { live, stale, loading, error } = upstream.tables;
     const parts = [
       [live, "live"],

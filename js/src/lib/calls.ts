@@ -140,11 +140,12 @@ export function callDuration(call: Call, now: number): number | null {
   return from === null ? null : Math.max(0, now - from);
 }
 
-/** What the call is worth: its revenue once there is some, before that the winning bid. */
+/** What the call is worth: its revenue once there is some, before that the winning bid; nothing when it came to nothing. */
 export function callValue(call: Call): { amount: number | null; kind: "revenue" | "bid" } {
   const revenue = toNumber(call.row.revenue);
   if (revenue !== null && (revenue !== 0 || call.ended)) return { amount: revenue, kind: "revenue" };
-  return { amount: toNumber(call.row.bid), kind: "bid" };
+  const lost = call.ended && call.status !== "completed";
+  return { amount: lost ? null : toNumber(call.row.bid), kind: "bid" };
 }
 
 /** Whether a call is on the board: it lives, or it ended not longer than `linger` seconds ago; null lingers for ever. */

@@ -132,10 +132,13 @@ function upstreamLegs(upstream: Upstream, trusted: boolean): Leg[] {
       name: "Kernel ↔ Supabase",
       tone: trusted ? look.tone : "off",
       word: trusted ? (upstream.state === "live" ? "Connected" : look.word) : "Unknown",
-      detail: trusted && upstream.latencyMs !== null ? `${latency(upstream.latencyMs)} round trip` : "",
+      detail:
+        trusted && upstream.state === "live" && upstream.latencyMs !== null
+          ? `${latency(upstream.latencyMs)} round trip`
+          : "",
     },
   ];
-  for (const [name, value] of Object.entries(upstream.legs)) {
+  for (const [name, value] of trusted ? Object.entries(upstream.legs) : []) {
     legs.push({
       name: LEG_NAMES[name] ?? name,
       tone: "off",

@@ -5,6 +5,7 @@ export const DASH = "—";
 export const LONGEST = 240;
 
 const integers = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
+const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumSignificantDigits: 4 });
 const moneys = new Map<string, Intl.NumberFormat>();
 
 /** A number from a cell; integers beyond 2^53 and decimals come as text. */
@@ -40,7 +41,7 @@ export function money(value: unknown, currency = "USD"): string {
     }
     moneys.set(currency, format);
   }
-  return format.format(number);
+  return Math.abs(number) < 1e8 ? format.format(number) : `${currency} ${compact.format(number)}`;
 }
 
 /** 0:07, 12:34, 1:02:03, 4 d 03:00. */

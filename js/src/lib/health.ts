@@ -81,6 +81,22 @@ function stateOf({ link, meta, vouched, since, lost }: HealthFacts, now: number)
   return link.state === "busy" ? "busy" : "live";
 }
 
+/**
+ * The kernel time up to which the rows are known to be right, in ms. Timers must not run on beyond it: a call that
+ * nobody watches any more may have ended.
+ */
+export function knownUntil(facts: HealthFacts, now: number): number {
+  const { link, meta } = facts;
+  const kernelNow = now + (link?.skew ?? 0);
+  const state = stateOf(facts, now);
+  if ((state === "stale" || state === "error" || state === "closed") && meta)
+    return Math.min(kernelNow, meta.since);
+  if ((state === "gone" || state === "server-gone" || state === "none") && link?.heardAt != null) {
+    return Math.min(kernelNow, link.heardAt + link.skew);
+  }
+  return kernelNow;
+}
+
 export function health(facts: HealthFacts, now: number): Health {
   const { link, meta, lost } = facts;
   const state = stateOf(facts, now);
