@@ -237,9 +237,7 @@ async def test_callbacks_come_on_the_loop_that_subscribed(live: Live, make_table
 
     with table.on_change(lambda _: where.append(threading.get_ident())), table.on_change(later):
         data.run("insert into {} values (1, 'a')")
-        async with asyncio.timeout(5):
-            while not (where and awaited):
-                await asyncio.sleep(0.01)
+        await asyncio.to_thread(eventually, lambda: where and awaited)
     assert set(where) == {threading.get_ident()}
 
 
@@ -254,14 +252,11 @@ async def test_changes_can_be_iterated(live: Live, make_table: MakeTable) -> Non
             seen.extend(row["id"] for row in patch.upserted.values())
 
     reader = asyncio.create_task(read())
-    async with asyncio.timeout(5):
-        while not table._subscriptions:
-            await asyncio.sleep(0.01)
-        data.run("insert into {} values (1, 'a'), (2, 'b')")
-        while len(seen) < 2:
-            await asyncio.sleep(0.01)
-        table.close()
-        await reader
+    await asyncio.to_thread(eventually, lambda: table._subscriptions)
+    data.run("insert into {} values (1, 'a'), (2, 'b')")
+    await asyncio.to_thread(eventually, lambda: len(seen) == 2)
+    table.close()
+    await asyncio.wait_for(reader, 5)
     assert sorted(seen) == [1, 2]
 
 

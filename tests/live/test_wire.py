@@ -51,7 +51,7 @@ class Ends:
 
 async def until(predicate, limit: float = 3.0) -> None:
     async with asyncio.timeout(limit):
-        while not predicate():
+        while not predicate():  # noqa: ASYNC110 - what it waits for has no event
             await asyncio.sleep(0.005)
 
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from livewidgets.core.connection import ConnectionState, ConnectionStatus
+from livewidgets.core.connection import ConnectionStatus
 from livewidgets.core.filters import Where
 from livewidgets.core.order import Order
 from livewidgets.errors import ClosedError, ConfigError, FilterError
@@ -232,7 +232,7 @@ class Live:
             warnings.warn(f"{self!r} was never closed", ResourceWarning, source=self, stacklevel=2)
 
     def _check_open(self) -> None:
-        if self._closed or self.status.state is ConnectionState.CLOSED:
+        if self._closed:
             raise ClosedError("This connection was closed.", "Connect again.")
 
 

@@ -8,6 +8,7 @@ refill). Whatever goes wrong, the rows stay readable, the status says since when
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import random
 import threading
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_count = itertools.count(1)
 
 #: Changes applied in one turn of the loop; others get their turn in between.
 _CHANGES_A_TURN = 500
@@ -115,6 +118,8 @@ class Follower:
     def __init__(self, upstream: Upstream, request: Request) -> None:
         self._upstream = upstream
         self.request = request
+        #: Tells it from others of its table.
+        self.label = f"{request.table}#{next(_count)}"
         self.guard = threading.Lock()
         self.replica = Replica(request.key, request.where, request.order, request.limit, guard=self.guard)
         self.shape: TableShape | None = None
@@ -203,7 +208,8 @@ class Follower:
             if self.replica.loaded:
                 return None
             hopeless = (
-                self._upstream.attempt >= _HOPELESS_TRIES and time.monotonic() - started >= _HOPELESS_AFTER
+                self._upstream.status().attempt >= _HOPELESS_TRIES
+                and time.monotonic() - started >= _HOPELESS_AFTER
             )
             if error is not None and hopeless:
                 return error
@@ -451,7 +457,7 @@ class Follower:
         since = kept.since if state is kept.state else self._upstream.wall()
         self._status = TableStatus(state, since, error)
         self._changed.set()
-        self._upstream.note_tables()
+        self._upstream.note_table(self)
         status = self.status
         for tap in tuple(self._status_taps):
             self._tell(tap, status)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from livewidgets.core.connection import ConnectionState, ConnectionStatus, backoff, retryable
+from livewidgets.core.connection import Connection, ConnectionState, ConnectionStatus, backoff, retryable
 from livewidgets.errors import ClosedError, KeyRefusedError, LiveWidgetsError
 from livewidgets.live.follower import Follower, Request, TableState
 from livewidgets.live.subscription import Subscription
@@ -71,26 +71,21 @@ class Upstream:
         self._task: asyncio.Task[Any] | None = None
         self._hurry = asyncio.Event()
         self._opened = asyncio.Event()
-        #: Tries since the last connection; 0 while there is one.
-        self.attempt = 0
-        self._status = ConnectionStatus(
-            state=ConnectionState.CONNECTING,
-            since=self.wall(),
-            attempt=0,
-            retry_in=None,
-            error=None,
-            latency_ms=None,
-            legs={"rest": None, "realtime": None},
-        )
+        self._machine = Connection(self.wall())
 
     def __repr__(self) -> str:
-        return f"<Upstream {self.host}, {self._status.state}>"
+        return f"<Upstream {self.host}, {self._machine.state}>"
 
     # -- any thread ------------------------------------------------------------------------------------------------
 
     def status(self) -> ConnectionStatus:
         """Give the state now, with the ages of both legs."""
-        return replace(self._status, latency_ms=self._latency_ms(), legs=self._legs())
+        return replace(self._machine.status(self.wall()), legs=self._legs())
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed for good."""
+        return self._machine.state is ConnectionState.CLOSED
 
     @property
     def last_heard(self) -> float | None:
@@ -104,6 +99,7 @@ class Upstream:
             follower = self._followers.get(request)
             if follower is None:
                 follower = self._followers[request] = Follower(self, request)
+                self.thread.call(self.note_table, follower)
             follower.handles += 1
         self.thread.call(follower.start)
         return follower
@@ -130,7 +126,7 @@ class Upstream:
 
     def start(self) -> None:
         """Begin to connect; only the first call counts."""
-        if self._task is None and self._status.state is not ConnectionState.CLOSED:
+        if self._task is None and not self.is_closed:
             self._task = self.thread.start(self._run(), "livewidgets-upstream")
 
     async def close(self) -> None:
@@ -138,7 +134,8 @@ class Upstream:
         with self._lock:
             followers = tuple(self._followers.values())
             self._followers.clear()
-        self._move(ConnectionState.CLOSED, None)
+        self._machine.close(self.wall())
+        self._tell_all()
         await asyncio.gather(*(follower.close() for follower in followers))
         if self._task is not None:
             self._task.cancel()
@@ -159,6 +156,8 @@ class Upstream:
 
     def retry_now(self) -> None:
         """End every wait for another try."""
+        self._machine.retry(self.wall())
+        self._tell_all()
         self._hurry.set()
         self._hurry.clear()
 
@@ -184,43 +183,50 @@ class Upstream:
 
         return stream_error(text, table)
 
-    def note_tables(self) -> None:
+    def note_table(self, follower: Follower) -> None:
         """Tell `live` from `catching-up`, after a table has changed its state."""
-        if self._wire is None or self._status.state is ConnectionState.CLOSED:
-            return
-        statuses = [follower.status for follower in tuple(self._followers.values())]
-        behind = [status for status in statuses if status.state in (TableState.LOADING, TableState.STALE)]
-        error = next((status.error for status in behind if status.error is not None), None)
-        self._move(ConnectionState.CATCHING_UP if behind else ConnectionState.LIVE, error)
+        before = self._machine.state
+        if follower.status.state in (TableState.LOADING, TableState.STALE):
+            self._machine.fell_behind(follower.label, self.wall())
+        else:
+            self._machine.caught_up(follower.label, self.wall())
+        if self._machine.state is not before:
+            self._tell_all()
 
     async def _run(self) -> None:
+        machine, wall = self._machine, self.wall
         delays = backoff(random.random)
-        ever = False
         try:
             while True:
                 try:
                     wire = await self._connect()
                 except LiveWidgetsError as error:
-                    refused = not retryable(error)
-                    delay = self.timings.refused_retry if refused else next(delays)
-                    self.attempt += 1
-                    trying = ConnectionState.RECONNECTING if ever else ConnectionState.CONNECTING
-                    self._move(ConnectionState.REFUSED if refused else trying, error, delay)
+                    # A refused key is tried again too, rarely: it may have been a gateway that restarted.
+                    delay = next(delays) if retryable(error) else self.timings.refused_retry
+                    machine.lost(wall(), error, retry_in=delay)
+                    self._tell_all()
                     for follower in tuple(self._followers.values()):
                         follower.on_upstream_error(error)
                     await self.pause(delay)
-                    self._move(trying, error)
+                    if machine.state is not ConnectionState.REFUSED:
+                        machine.retry(wall())
+                        self._tell_all()
                     continue
-                ever, self.attempt, delays = True, 0, backoff(random.random)
+                delays = backoff(random.random)
                 self._wire = wire
-                wire.on_beat = self._tell_all
+                wire.on_beat = self._on_beat
+                machine.retry(wall())  # for one that had been refused
+                machine.opened(wall())
+                self._tell_all()
                 self._opened.set()
-                self.note_tables()
                 reason = await asyncio.shield(wire.lost)
-                self.attempt, delay = 1, next(delays)
                 await self._drop_wire()
-                self._move(ConnectionState.RECONNECTING, reason, delay)
+                delay = next(delays)
+                machine.lost(wall(), reason, retry_in=delay)
+                self._tell_all()
                 await self.pause(delay)
+                machine.retry(wall())
+                self._tell_all()
         finally:
             await self._drop_wire()
 
@@ -272,27 +278,12 @@ class Upstream:
 
     async def _end(self, follower: Follower) -> None:
         await follower.close()
-        self.note_tables()
 
     # -- telling ---------------------------------------------------------------------------------------------------
 
-    def _move(
-        self, state: ConnectionState, error: LiveWidgetsError | None, retry_in: float | None = None
-    ) -> None:
-        before = self._status
-        if before.state is ConnectionState.CLOSED:
-            return
-        same = state is before.state and str(error) == str(before.error)
-        if same and self.attempt == before.attempt and retry_in == before.retry_in:
-            return
-        self._status = replace(
-            before,
-            state=state,
-            since=before.since if state is before.state else self.wall(),
-            attempt=self.attempt,
-            retry_in=retry_in,
-            error=error,
-        )
+    def _on_beat(self) -> None:
+        if self._wire is not None and self._wire.latency is not None:
+            self._machine.proof("realtime", self.wall(), latency_ms=self._wire.latency * 1000)
         self._tell_all()
 
     def _tell_all(self) -> None:
@@ -305,10 +296,6 @@ class Upstream:
             listener(status)
         except Exception:
             logger.exception("A listener of the connection failed.")
-
-    def _latency_ms(self) -> float | None:
-        wire = self._wire
-        return None if wire is None or wire.latency is None else wire.latency * 1000
 
     def _legs(self) -> dict[str, float | None]:
         now = time.monotonic()
