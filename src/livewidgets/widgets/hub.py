@@ -1,0 +1,101 @@
+"""The one line between a kernel and its pages. It has no view; components open feeds on it."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import anywidget
+
+from livewidgets.live.thread import IoThread, io_thread
+from livewidgets.widgets.assets import bundle, check_built
+from livewidgets.widgets.comm_line import CommLine
+from livewidgets.widgets.exchange import Exchange, Source
+from livewidgets.widgets.probe import MainLoopProbe
+
+
+class Hub(anywidget.AnyWidget):
+    """Carries the frames of all components to all pages, and what pages say back.
+
+    There is one a kernel, see `hub`. It is made on the main thread; from then on only the I/O thread sends on it.
+    What pages say is handed to that thread on whichever it arrives.
+    """
+
+    _esm = bundle("hub.js")
+
+    def __init__(self) -> None:
+        check_built(type(self))
+        self._exchange: Exchange | None = None
+        super().__init__()
+        self._thread: IoThread = io_thread()
+        self._probe = MainLoopProbe()
+        self._line = CommLine(self.comm)
+        self._exchange = Exchange(secrets.token_hex(6), self._line.send, self._thread.loop, self._probe)
+        self.on_msg(self._heard)
+
+    def __repr__(self) -> str:
+        return f"<Hub, {'open' if self.usable else 'closed'}>"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ANN401
+        return {"text/plain": repr(self)}, {}
+
+    @property
+    def usable(self) -> bool:
+        """Whether feeds can be opened on it."""
+        return self.comm is not None and self._exchange is not None and self._thread.is_usable()
+
+    def register(self, name: str, source: Source) -> None:
+        """Offer a feed, from any thread."""
+        self._on_thread("register", name, source)
+
+    def unregister(self, name: str) -> None:
+        """Take a feed back, from any thread."""
+        self._on_thread("unregister", name)
+
+    def refresh(self, name: str, change: Callable[[], object] | None = None) -> None:
+        """Change a feed's source and begin it again, from any thread."""
+
+        def do(exchange: Exchange) -> None:
+            if change is not None:
+                change()
+            exchange.refresh(name)
+
+        if self._exchange is not None:
+            self._thread.call(do, self._exchange)
+
+    def _on_thread(self, method: str, *arguments: object) -> None:
+        if self._exchange is not None:
+            self._thread.call(getattr(self._exchange, method), *arguments)
+
+    def _heard(self, _widget: object, content: object, _buffers: object) -> None:
+        # Only hand over: this may be the main thread between two cells, or a subshell's beside a long one.
+        self._on_thread("hear", content)
+
+    def close(self) -> None:
+        """Close it for all pages; the next component makes another one."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            self._line.close()
+            self._probe.close()
+            self._thread.call(exchange.close)
+        if self.comm is not None:
+            layout = self.layout
+            super().close()
+            layout.close()
+
+
+_lock = threading.Lock()
+_hub: Hub | None = None
+
+
+def hub() -> Hub:
+    """Return this kernel's hub; it is made at the first call, and again after it was closed."""
+    global _hub
+    with _lock:
+        if _hub is None or not _hub.usable:
+            if _hub is not None:
+                _hub.close()
+            _hub = Hub()
+        return _hub
