@@ -126,7 +126,8 @@ class Cluster:
         if not path.exists():
             if must_exist:
                 raise PostgresUnavailableError(
-                    f"The password of the database in {self._data} is missing.", "Start with another data folder."
+                    f"The password of the database in {self._data} is missing.",
+                    "Start with another data folder.",
                 )
             write_private(path, secrets.token_urlsafe(24))
         return path.read_text("ascii").strip()
@@ -281,7 +282,11 @@ def _binaries() -> Path:
         _let_through(folder)
         if not (folder / "initdb").stat().st_mode & 0o004:
             # Installed under a strict umask: the user that Postgres runs as must read it all.
-            for path in (folder.parent, *folder.parent.rglob("*"), *folder.parent.with_suffix(".libs").glob("*")):
+            for path in (
+                folder.parent,
+                *folder.parent.rglob("*"),
+                *folder.parent.with_suffix(".libs").glob("*"),
+            ):
                 path.chmod(path.stat().st_mode | 0o055)
     return folder
 
