@@ -1,0 +1,1 @@
+"""Our figures beside those of the peers, taken in the same run. ``make bench`` prints them."""

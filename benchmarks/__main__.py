@@ -1,0 +1,18 @@
+"""``python -m benchmarks``: take every figure and print them."""
+
+from __future__ import annotations
+
+from . import bundles, receive, startup
+from .table import Figure, show
+
+
+def main() -> None:
+    """Run all benchmarks."""
+    figures: list[Figure] = []
+    for benchmark in (receive, startup, bundles):
+        figures += benchmark.figures()
+    show(figures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""One change from the socket to the rows: our path beside the stock client with a callback that stores the row."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import os
+import sys
+import time
+from multiprocessing.connection import Connection
+
+import realtime
+from websockets.asyncio.server import ServerConnection, serve
+
+from livewidgets.core.change import Change
+from livewidgets.core.filters import Where
+from livewidgets.core.replica import Replica
+from livewidgets.live.channel import TableChannel, bindings_for
+from livewidgets.live.timings import Timings
+from livewidgets.live.translate import stream_error
+from livewidgets.live.wire import Wire
+
+from .table import Figure, median
+
+CHANGES = 10_000
+ROWS = 2_000
+# A key of no project in the shape that the clients demand.
+KEY = "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoiYW5vbiJ9.none"
+COLUMNS = (
+    "id",
+    "status",
+    "campaign_id",
+    "buyer_id",
+    "caller_state",
+    "queued_at",
+    "connected_at",
+    "revenue",
+    "version",
+    "is_duplicate",
+)
+
+
+def frames(topic: str) -> list[str]:
+    """Return updates of ten columns, about 900 bytes each, as Realtime sends them."""
+    return [
+        json.dumps(
+            {
+                "event": "postgres_changes",
+                "payload": {
+                    "data": {
+                        "columns": [{"name": name, "type": "text"} for name in COLUMNS],
+                        "commit_timestamp": "2026-11-22T10:11:58.453Z",
+                        "errors": None,
+                        "old_record": {"id": f"row-{number % ROWS}"},
+                        "record": dict.fromkeys(COLUMNS, "a value of some length")
+                        | {"id": f"row-{number % ROWS}", "version": number},
+                        "schema": "public",
+                        "table": "calls",
+                        "type": "UPDATE" if number >= ROWS else "INSERT",
+                    },
+                    "ids": [1],
+                },
+                "ref": None,
+                "topic": topic,
+            }
+        )
+        for number in range(CHANGES)
+    ]
+
+
+def _serve(pipe: Connection) -> None:
+    """Run a server that answers the first join and then sends all changes; a process of its own."""
+
+    async def handle(socket: ServerConnection) -> None:
+        async for text in socket:
+            frame = json.loads(text)
+            answer = {"event": "phx_reply", "ref": frame["ref"], "topic": frame["topic"]}
+            if frame["event"] != "phx_join":
+                await socket.send(json.dumps(answer | {"payload": {"status": "ok", "response": {}}}))
+                continue
+            asked = frame["payload"]["config"]["postgres_changes"]
+            response = {"postgres_changes": [{"id": index + 1, **one} for index, one in enumerate(asked)]}
+            await socket.send(json.dumps(answer | {"payload": {"status": "ok", "response": response}}))
+            payload = {
+                "extension": "postgres_changes",
+                "status": "ok",
+                "channel": "calls",
+                "message": "Subscribed to PostgreSQL",
+            }
+            await socket.send(
+                json.dumps({"event": "system", "payload": payload, "ref": None, "topic": frame["topic"]})
+            )
+            for change in frames(frame["topic"]):
+                await socket.send(change)
+
+    async def run() -> None:
+        async with serve(handle, "127.0.0.1", 0, compression=None) as server:
+            pipe.send(server.sockets[0].getsockname()[1])
+            await asyncio.get_running_loop().run_in_executor(None, pipe.recv)
+
+    asyncio.run(run())
+
+
+async def _ours(url: str) -> float:
+    replica = Replica(("id",), Where.parse(None), version_column="version")
+    replica.begin_snapshot()
+    replica.finish_snapshot()
+    waiting: list[Change] = []
+    seen = 0
+    done = asyncio.Event()
+
+    def apply() -> None:
+        nonlocal seen
+        seen += len(waiting)
+        replica.apply(waiting)
+        waiting.clear()
+        if seen == CHANGES:
+            done.set()
+
+    def take(change: Change) -> None:
+        if not waiting:
+            asyncio.get_running_loop().call_soon(apply)
+        waiting.append(change)
+
+    wire = Wire(url, KEY, None, Timings())
+    await wire.open()
+    channel = TableChannel(
+        wire,
+        "calls",
+        bindings_for("public", "calls", None),
+        take=take,
+        gap=lambda: None,
+        translate=lambda text: stream_error(text, "calls"),
+    )
+    started = time.process_time()
+    joining = asyncio.create_task(channel.open())
+    await done.wait()
+    spent = time.process_time() - started
+    joining.cancel()
+    await asyncio.gather(joining, return_exceptions=True)
+    await wire.close()
+    assert len(replica) == ROWS, replica
+    return spent
+
+
+async def _stock(url: str) -> float:
+    rows: dict[str, dict[str, object]] = {}
+    seen = 0
+    done = asyncio.Event()
+
+    def store(payload: dict[str, dict[str, dict[str, object]]]) -> None:
+        nonlocal seen
+        record = payload["data"]["record"]
+        rows[str(record["id"])] = record
+        seen += 1
+        if seen == CHANGES:
+            done.set()
+
+    client = realtime.AsyncRealtimeClient(f"{url}/realtime/v1", token=KEY)
+    await client.connect()
+    channel = client.channel("calls").on_postgres_changes("*", store, table="calls", schema="public")
+    started = time.process_time()
+    await channel.subscribe()
+    await done.wait()
+    spent = time.process_time() - started
+    await client.close()
+    assert len(rows) == ROWS
+    return spent
+
+
+def figures() -> list[Figure]:
+    """Measure the kernel's CPU a change."""
+    here, there = multiprocessing.get_context("spawn").Pipe()
+    server = multiprocessing.get_context("spawn").Process(target=_serve, args=(there,), daemon=True)
+    server.start()
+    try:
+        url = f"http://127.0.0.1:{here.recv()}"
+        ours = median(lambda: asyncio.run(_ours(url)) / CHANGES * 1e6)
+        stock = median(lambda: asyncio.run(_stock(url)) / CHANGES * 1e6)
+    finally:
+        here.send(None)
+        server.join(5)
+    return [
+        Figure(
+            "one change, socket to rows (CPU)",
+            ours,
+            "µs",
+            f"realtime {realtime.__version__} alone, Python {sys.version.split()[0]}, {os.cpu_count()} cores",
+            stock,
+            60,
+        )
+    ]
