@@ -52,8 +52,8 @@ _count = itertools.count(1)
 _CHANGES_A_TURN = 500
 #: The slowest pace of trying a table again that cannot be followed (seconds).
 _SLOWEST_RETRY = 60.0
-#: Tries of the connection, and seconds, after which waiting for the first snapshot gives up early.
-_HOPELESS_TRIES, _HOPELESS_AFTER = 3, 3.0
+#: Waiting for the first snapshot gives up after so many failed tries and seconds, or after so many seconds and one.
+_HOPELESS = ((3, 3.0), (1, 7.0))
 
 
 class TableState(StrEnum):
@@ -207,10 +207,8 @@ class Follower:
                 return error
             if self.replica.loaded:
                 return None
-            hopeless = (
-                self._upstream.status().attempt >= _HOPELESS_TRIES
-                and time.monotonic() - started >= _HOPELESS_AFTER
-            )
+            tries, waited = self._upstream.status().attempt, time.monotonic() - started
+            hopeless = any(tries >= some and waited >= seconds for some, seconds in _HOPELESS)
             if error is not None and hopeless:
                 return error
             try:
