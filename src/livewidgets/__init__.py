@@ -1,1 +1,133 @@
-"""Live Jupyter widgets over Supabase Realtime."""
+"""Live Jupyter widgets over Supabase Realtime.
+
+>>> import livewidgets as lw
+>>> live = lw.demo()
+>>> calls = live.table("calls", order="-created_at", limit=1000)
+>>> lw.CallTracker(calls)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from livewidgets import errors
+from livewidgets.core.change import Change, ChangeKind, Patch
+from livewidgets.core.connection import ConnectionState, ConnectionStatus
+from livewidgets.errors import (
+    ClosedError,
+    CommandError,
+    ConfigError,
+    FilterError,
+    KeyRefusedError,
+    LiveWidgetsError,
+    NoPrimaryKeyError,
+    NoRightsError,
+    NotConnectedError,
+    NotPublishedError,
+    NotReadyError,
+    PortInUseError,
+    PostgresUnavailableError,
+    ProtocolError,
+    SandboxError,
+    SandboxStartError,
+    SetupError,
+    TableError,
+    UnknownColumnError,
+    UnknownTableError,
+    UnreachableError,
+    UpstreamError,
+)
+from livewidgets.live.client import Live
+from livewidgets.live.follower import TableState, TableStatus
+from livewidgets.live.subscription import Subscription
+from livewidgets.live.table import LiveTable
+from livewidgets.session import connect, demo
+
+if TYPE_CHECKING:
+    from livewidgets.session import sandbox
+    from livewidgets.widgets.call_tracker import CallTracker
+    from livewidgets.widgets.online_status import OnlineStatus
+else:
+    from livewidgets import sandbox
+
+__all__ = [
+    "CallTracker",
+    "Change",
+    "ChangeKind",
+    "ClosedError",
+    "CommandError",
+    "ConfigError",
+    "ConnectionState",
+    "ConnectionStatus",
+    "FilterError",
+    "KeyRefusedError",
+    "Live",
+    "LiveTable",
+    "LiveWidgetsError",
+    "NoPrimaryKeyError",
+    "NoRightsError",
+    "NotConnectedError",
+    "NotPublishedError",
+    "NotReadyError",
+    "OnlineStatus",
+    "Patch",
+    "PortInUseError",
+    "PostgresUnavailableError",
+    "ProtocolError",
+    "SandboxError",
+    "SandboxStartError",
+    "SetupError",
+    "Subscription",
+    "TableError",
+    "TableState",
+    "TableStatus",
+    "UnknownColumnError",
+    "UnknownTableError",
+    "UnreachableError",
+    "UpstreamError",
+    "connect",
+    "demo",
+    "errors",
+    "sandbox",
+]
+
+#: Loaded at their first use, for ipywidgets takes longer to import than all the rest.
+_WIDGETS = {"CallTracker": "call_tracker", "OnlineStatus": "online_status"}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - one of several classes
+    if name == "__version__":
+        return import_module("importlib.metadata").version("livewidgets")
+    stem = _WIDGETS.get(name)
+    if stem is None:
+        raise AttributeError(f"module 'livewidgets' has no attribute {name!r}")
+    found = getattr(import_module(f"livewidgets.widgets.{stem}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Sandbox(ModuleType):
+    """`lw.sandbox` is the package of that name, and can be called: importing the one hides a function so named."""
+
+    def __call__(self, *args: Any, **options: Any) -> Live:
+        from livewidgets import session
+
+        return session.sandbox(*args, **options)
+
+    @property
+    def __signature__(self) -> Any:  # noqa: ANN401 - inspect.Signature, whose import is not cheap
+        import inspect
+
+        from livewidgets import session
+
+        return inspect.signature(session.sandbox)
+
+
+if not TYPE_CHECKING:
+    sandbox.__class__ = _Sandbox
