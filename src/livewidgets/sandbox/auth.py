@@ -130,7 +130,7 @@ class Tokens:
         return Claims.of(payload)
 
     def api_key(self, key: str, now: float) -> Claims | None:
-        """The claims behind an API key, or None when it is not one of ours."""
+        """Return the claims behind an API key, or None when it is not one of ours."""
         try:
             return self.verify(key, now)
         except TokenRefusedError:
@@ -155,7 +155,7 @@ BAD_KEY = GatewayRefusal("Invalid API key", "Double check your Supabase `anon` o
 
 
 def bearer(authorization: str | None) -> str | None:
-    """The token of an ``Authorization: Bearer`` header, if there is one."""
+    """Return the token of an ``Authorization: Bearer`` header, if there is one."""
     if not authorization:
         return None
     scheme, _, token = authorization.strip().partition(" ")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 from livewidgets.errors import SandboxError
 from livewidgets.sandbox.phoenix import dump
+from livewidgets.sandbox.quoting import array_literal, enclosed
 
 OPERATORS = frozenset(
     {"eq", "neq", "lt", "lte", "gt", "gte", "in", "like", "ilike", "is", "match", "imatch", "isdistinct"}
@@ -87,17 +87,17 @@ class Binding:
 
 
 def echo(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """A binding as the join reply has it: verbatim, plus its id."""
+    """Return a binding as the join reply has it: verbatim, plus its id."""
     return {**raw, "id": binding_id(raw)}
 
 
 def binding_id(raw: Mapping[str, Any]) -> int:
-    """A stable number for a binding; equal bindings have equal ids."""
-    return zlib.crc32(dump(raw).encode("utf-8", "surrogatepass")) & 0x7FFFFFF
+    """Return a stable number for a binding; equal bindings have equal ids."""
+    return zlib.crc32(dump(raw).encode()) & 0x7FFFFFF
 
 
 def from_topic(name: str) -> list[dict[str, str]]:
-    """The binding that a join without config means: ``schema[:table[:filter]]`` in the topic."""
+    """Return the binding that a join without config means: ``schema[:table[:filter]]`` in the topic."""
     return [dict(zip(("schema", "table", "filter"), name.split(":", 2), strict=False))]
 
 
@@ -152,7 +152,7 @@ def _condition(part: str) -> Condition:
     if operator not in OPERATORS or value is None:
         raise _unparsable(words)
     if operator == "in":
-        values = _in_values(value)
+        values = enclosed(value, "(", ")")
         if values is None:
             raise _unparsable(words)
         if len(values) > MAX_IN:
@@ -183,39 +183,8 @@ def _split(text: str) -> list[str]:
     return [*parts, text[start:]]
 
 
-_ELEMENT = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^,"]*))\s*(?:,|$)', re.DOTALL)
-
-
-def _in_values(text: str) -> list[str] | None:
-    """The values of ``(a,"b,c")``; None when it is no list."""
-    if len(text) < 2 or text[0] != "(" or text[-1] != ")":
-        return None
-    inner, values, at = text[1:-1], [], 0
-    while True:
-        found = _ELEMENT.match(inner, at)
-        if found is None:
-            return None
-        quoted, bare = found.groups()
-        values.append(bare if quoted is None else re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL))
-        at = found.end()
-        if at >= len(inner) and not found.group().endswith(","):
-            return values
-
-
-def array_literal(values: list[str]) -> str:
-    """Postgres' literal of a text array; simple words stay bare, as the recorded messages show them."""
-    parts = []
-    for value in values:
-        if re.fullmatch(r"[\w.+:@-]+", value) and value.upper() != "NULL":
-            parts.append(value)
-        else:
-            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-            parts.append(f'"{escaped}"')
-    return "{" + ",".join(parts) + "}"
-
-
 def _inspect(value: object) -> str:
-    """A value as Elixir's ``inspect`` shows it."""
+    """Show a value as Elixir's ``inspect`` does."""
     if value is None:
         return "nil"
     if isinstance(value, dict):

@@ -208,7 +208,7 @@ class Catalog:
             callback()
 
     async def snapshot(self) -> Snapshot:
-        """The current reading; a new one when DDL has happened since."""
+        """Return the current reading; a new one when DDL has happened since."""
         if self._snapshot is not None and not self._stale:
             return self._snapshot
         return await self.fresh()
@@ -224,7 +224,7 @@ class Catalog:
         return await asyncio.shield(self._reading)
 
     async def rights(self, role: str, snapshot: Snapshot | None = None) -> Rights:
-        """What a role may read; remembered as long as the reading."""
+        """Tell what a role may read; remembered as long as the reading."""
         snapshot = snapshot or await self.snapshot()
         known = snapshot.rights.get(role)
         if known is not None:

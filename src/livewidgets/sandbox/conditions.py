@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from livewidgets.sandbox.bindings import Binding, BindingError, Condition
+from livewidgets.sandbox.quoting import identifier
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -57,6 +58,7 @@ class SqlCheck:
     known: dict[str, bool] = field(default_factory=dict, compare=False, hash=False)
 
     def __call__(self, value: str) -> bool:
+        """Tell what Postgres said about a value of this batch."""
         return self.known.get(value, False)
 
     async def ask(self, connection: AsyncConnection[TupleRow], values: Iterable[str]) -> dict[str, bool]:
@@ -64,7 +66,7 @@ class SqlCheck:
         query = sql.SQL(
             "select v.t, coalesce(({operand} {operator} {value}), false) from unnest(%s::text[]) v(t)"
         ).format(
-            operand=sql.SQL("v.t::{}").format(sql.Identifier(*self.type_name)),
+            operand=sql.SQL("v.t::{}").format(identifier(*self.type_name)),
             operator=sql.SQL(_SQL[self.condition.operator]),
             value=_operand(self.condition, self.type_name),
         )
@@ -73,10 +75,10 @@ class SqlCheck:
 
 
 def _operand(condition: Condition, type_name: tuple[str, str]) -> sql.Composable:
-    """The right side: a parameter, cast as Realtime casts it."""
+    """Make the right side: a parameter, cast as Realtime casts it."""
     if condition.operator in ("like", "ilike", "match", "imatch"):
         return sql.SQL("%s::text")
-    return sql.SQL("%s::{}").format(sql.Identifier(*type_name))
+    return sql.SQL("%s::{}").format(identifier(*type_name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class Check:
     on_null: bool
 
     def __call__(self, value: str | None) -> bool:
+        """Tell whether a value passes."""
         if value is None:
             return self.on_null
         return self.judge(value) is not self.negated
@@ -216,7 +219,7 @@ async def _check(connection: AsyncConnection[TupleRow], condition: Condition, in
             return Check(condition.column, lambda _: False, negated, on_null=not negated)
         return Check(condition.column, lambda value: value == wanted, negated, on_null=negated)
     type_name = (info.schema, info.name)
-    typed = sql.Identifier(*type_name)
+    typed = identifier(*type_name)
     if operator == "in":
         cursor = await connection.execute(
             sql.SQL("select (%s::{}[])::text[]").format(typed), [condition.value]
@@ -258,7 +261,7 @@ def _judge(operator: str, value: str, info: TypeInfo) -> Judge | None:
 
 
 def _key(info: TypeInfo, *, ordered: bool) -> Callable[[str], Any] | None:
-    """What to compare instead of the text; None where only Postgres can tell."""
+    """Return what to compare instead of the text; None where only Postgres can tell."""
     if info.kind == "e" and not ordered:
         return _same
     if info.schema != "pg_catalog":
@@ -292,7 +295,7 @@ def _float(text: str) -> tuple[int, float]:
 
 
 def _like(pattern: str) -> Judge | None:
-    """A judge for simple patterns; many wildcards could take a backtracking matcher for ever."""
+    """Make a judge for simple patterns; many wildcards could take a backtracking matcher for ever."""
     if pattern.count("%") > 2:
         return None
     out: list[str] = []

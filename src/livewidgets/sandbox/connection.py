@@ -172,11 +172,11 @@ class Connection:
         return min(moments, default=None)
 
     def subscribed(self, channel: Channel) -> list[Effect]:
-        """The database streams the channel's changes from here on, or again after it was away."""
+        """Say that the database streams the channel's changes from here on, or again after it was away."""
         return [self._system(channel, "postgres_changes", "Subscribed to PostgreSQL", "ok")]
 
     def failed(self, channel: Channel, message: str) -> list[Effect]:
-        """The bindings cannot be served: none of them is."""
+        """Say that the bindings cannot be served: none of them is."""
         return [self._system(channel, "postgres_changes", message, "error")]
 
     def _handle(self, message: Message, size: int, now: float) -> list[Effect]:
@@ -317,7 +317,7 @@ class _Config:
 
 
 def _config(payload: Mapping[str, Any], name: str) -> _Config | None:
-    """The join's config; None when it has parts of the wrong shape."""
+    """Read the join's config; None when it has parts of the wrong shape."""
     if "config" not in payload:
         wanted: object = bindings.from_topic(name)
         config: Mapping[str, Any] = {}

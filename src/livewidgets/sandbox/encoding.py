@@ -60,7 +60,7 @@ class Plan:
         self._names = f'"schema":{quote(relation.schema)},"table":{quote(relation.table)},"type":"'
 
     def encode(self, change: RowChange) -> str:
-        """The ``data`` object as JSON text."""
+        """Write the ``data`` object as JSON text."""
         large = _size(change.new) + _size(change.old) > MAX_CHANGE
         parts = [
             '{"columns":',
@@ -87,7 +87,7 @@ class Plan:
 
 
 def refusal(change: RowChange, error: str) -> str:
-    """The ``data`` of a change that the subscriber may not have: no row, no columns, no time."""
+    """Write the ``data`` of a change that the subscriber may not have: no row, no columns, no time."""
     relation = change.relation
     old = ',"old_record":{}' if change.kind == "UPDATE" else ""
     return (
@@ -116,7 +116,7 @@ def _object(slots: Iterable[_Slot], values: Sequence[Value], large: bool) -> str
 
 
 def _filled(new: Sequence[Value], old: Sequence[Value] | None) -> Sequence[Value]:
-    """The new row; what the log left out of it is taken from a whole old row."""
+    """Return the new row; what the log left out of it is taken from a whole old row."""
     if old is None or all(value is None or isinstance(value, str) for value in new):
         return new
     return [

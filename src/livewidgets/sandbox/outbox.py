@@ -15,7 +15,7 @@ class Outbox:
     Parameters
     ----------
     limit
-        Bytes; beyond it everything is dropped and `overflowed` is set, for the socket is to be closed then.
+        Bytes; beyond it everything is dropped and `overflow` is set, for the socket is to be cut off then.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -23,7 +23,7 @@ class Outbox:
         self._limit = limit
         self._size = 0
         self._wake = asyncio.Event()
-        self.overflowed = False
+        self.overflow = asyncio.Event()
         #: Set by `close`: the code to close with once all before it is sent.
         self.close_code: int | None = None
 
@@ -32,12 +32,12 @@ class Outbox:
 
     def put(self, head: str | bytes, tail: str = "") -> None:
         """Take a frame. Its head may be shared with other sockets; the two are joined when it is sent."""
-        if self.overflowed or self.close_code is not None:
+        if self.overflow.is_set() or self.close_code is not None:
             return
         self._frames.append((head, tail))
         self._size += len(head) + len(tail)
         if self._size > self._limit:
-            self.overflowed = True
+            self.overflow.set()
             self._frames.clear()
             self._size = 0
         self._wake.set()
@@ -54,7 +54,7 @@ class Outbox:
         self._wake.clear()
 
     def take(self) -> str | bytes | None:
-        """The next frame, or None."""
+        """Take the next frame; None when there is none."""
         if not self._frames:
             return None
         head, tail = self._frames.popleft()

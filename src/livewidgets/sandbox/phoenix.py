@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from json.encoder import encode_basestring as quote
 from typing import Any, Protocol
 
-__all__ = ["Codec", "Message", "V1", "change_parts", "dump", "quote"]
+__all__ = ["V1", "Codec", "Message", "change_parts", "dump", "quote"]
 
 
 def dump(value: object) -> str:
@@ -45,6 +45,9 @@ class V1:
             return None
         try:
             found = json.loads(frame)
+            if "\\ud" in frame or "\\uD" in frame:
+                # Half a surrogate pair is no text: sent on, it would end the sockets of those who get it.
+                found = json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
         except (ValueError, RecursionError):
             return None
         if not isinstance(found, dict) or "ref" not in found or "payload" not in found:
@@ -63,7 +66,7 @@ class V1:
 
 
 def change_parts(data: str, ids: tuple[int, ...]) -> str:
-    """A postgres_changes frame of protocol 1.0.0 up to its topic: the part that channels can share."""
+    """Write a postgres_changes frame of protocol 1.0.0 up to its topic: the part that channels can share."""
     return (
         '{"event":"postgres_changes","payload":{"data":'
         + data

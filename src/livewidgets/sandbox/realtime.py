@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import psycopg
@@ -239,13 +239,19 @@ class Socket:
         self._realtime.sockets.add(self)
         writer = asyncio.create_task(self._write(), name="sandbox socket writer")
         reader = asyncio.create_task(self._read(), name="sandbox socket reader")
+        overflow = asyncio.create_task(self.outbox.overflow.wait(), name="sandbox socket overflow")
+        tasks: list[asyncio.Task[Any]] = [writer, reader, overflow]
         try:
-            await asyncio.wait([reader, writer], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if overflow.done():
+                logger.warning("A socket read too slowly and was cut off.")
+                writer.cancel()
+                await self._close(TOO_SLOW)
         finally:
             self._realtime.sockets.discard(self)
             for channel in list(self.connection.channels.values()):
                 self._leave(channel)
-            tasks = [writer, reader, *self._asking]
+            tasks += self._asking
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -260,13 +266,10 @@ class Socket:
             self.perform(self.connection.receive(frame, self._realtime.clock()))
 
     async def _write(self) -> None:
-        """Send what waits; a reader too slow for its outbox is cut off."""
+        """Send what waits, and close when told so."""
         sent = 0
         while True:
             frame = self.outbox.take()
-            if self.outbox.overflowed:
-                await self._close(TOO_SLOW)
-                return
             if frame is None:
                 if self.outbox.close_code is not None:
                     await self._close(self.outbox.close_code)
@@ -274,8 +277,7 @@ class Socket:
                 await self.outbox.wait()
                 continue
             kind = "text" if isinstance(frame, str) else "bytes"
-            send = asyncio.ensure_future(self._send({"type": "websocket.send", kind: frame}))
-            await send
+            await self._send({"type": "websocket.send", kind: frame})
             sent += 1
             if sent % BURST == 0:
                 await asyncio.sleep(0)

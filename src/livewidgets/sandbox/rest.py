@@ -215,6 +215,8 @@ class Rest:
             for key, value in parse_qsl(query_string, keep_blank_values=True, errors="replace")
             if key != "apikey"
         ]
+        if "\0" in query_string or any("\0" in key + value for key, value in parameters):
+            raise RestError(400, "22021", 'invalid byte sequence for encoding "UTF8": 0x00')
         accept, strip_nulls = _accept(request.headers.get("accept", "*/*"))
         return _Ask(
             request.method,
@@ -404,7 +406,7 @@ def _prefer(headers: Sequence[str]) -> dict[str, str]:
 
 
 def _accept(header: str) -> tuple[str, bool]:
-    """The media type to answer with, and whether nulls are to be left out."""
+    """Return the media type to answer with, and whether nulls are to be left out."""
     for part in header.split(","):
         name, *options = (word.strip().lower() for word in part.split(";"))
         strip = "nulls=stripped" in options
@@ -422,9 +424,9 @@ def _represented(ask: _Ask) -> bool:
 
 
 def _rows(body: bytes) -> tuple[list[dict[str, Any]], bool]:
-    """The rows of a body, and whether it was one object."""
+    """Read the rows of a body, and whether it was one object."""
     try:
-        found = json.loads(body, parse_float=str, parse_int=str, parse_constant=_no_constant)
+        found = json.loads(body.decode(), parse_float=str, parse_int=str, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise bad_body("Empty or invalid json") from error
     rows = [found] if isinstance(found, dict) else found
@@ -438,7 +440,7 @@ def _no_constant(name: str) -> None:
 
 
 def _columns(ask: _Ask, rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
-    """The columns that a body writes."""
+    """Return the columns that a body writes."""
     columns = ask.query.columns
     if columns is None:
         columns = tuple(rows[0]) if rows else ()

@@ -6,14 +6,41 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from livewidgets.sandbox.quoting import closing_quote, enclosed, partition, split, unquoted
 from livewidgets.sandbox.rest_errors import RestError, unparsable
 
 #: Comparisons with one value, with PostgREST's names.
 OPERATORS = frozenset(
-    "eq gt gte lt lte neq like ilike match imatch in is isdistinct fts plfts phfts wfts cs cd ov sl sr nxr nxl adj".split()
+    [
+        "eq",
+        "gt",
+        "gte",
+        "lt",
+        "lte",
+        "neq",
+        "like",
+        "ilike",
+        "match",
+        "imatch",
+        "in",
+        "is",
+        "isdistinct",
+        "fts",
+        "plfts",
+        "phfts",
+        "wfts",
+        "cs",
+        "cd",
+        "ov",
+        "sl",
+        "sr",
+        "nxr",
+        "nxl",
+        "adj",
+    ]
 )
 #: Those that take ``(any)`` and ``(all)``.
-QUANTIFIABLE = frozenset("eq gt gte lt lte like ilike match imatch".split())
+QUANTIFIABLE = frozenset(["eq", "gt", "gte", "lt", "lte", "like", "ilike", "match", "imatch"])
 FULL_TEXT = frozenset({"fts", "plfts", "phfts", "wfts"})
 #: Parameters that are not filters.
 RESERVED = frozenset(
@@ -132,9 +159,9 @@ def parse(parameters: Iterable[tuple[str, str]], table: str) -> Query:
         elif name == "offset":
             offset = _whole(value, name)
         elif name == "columns":
-            columns = tuple(_unquoted(part) for part in split(value) if part)
+            columns = tuple(unquoted(part) for part in split(value) if part)
         elif name == "on_conflict":
-            on_conflict = tuple(_unquoted(part) for part in split(value) if part)
+            on_conflict = tuple(unquoted(part) for part in split(value) if part)
         elif name in RESERVED:
             negated, joined_by = name.startswith("not."), name.removeprefix("not.")
             where.append(_group(joined_by, value, negated, f"logic tree ({name})", 0))
@@ -158,12 +185,12 @@ def parse_select(text: str, table: str) -> tuple[Item | None, ...]:
                 f"Could not find a relationship between '{table}' and '{other.strip('.')}' in the schema cache",
                 "The sandbox serves one table a request.",
             )
-        rest, found, cast = _outside_quotes(part, "::")
-        alias, colon, expression = _outside_quotes(rest, ":")
+        rest, found, cast = partition(part, "::")
+        alias, colon, expression = partition(rest, ":")
         items.append(
             Item(
                 parse_field(expression if colon else alias),
-                _unquoted(alias) if colon else None,
+                unquoted(alias) if colon else None,
                 cast.strip() if found else None,
             )
         )
@@ -195,8 +222,8 @@ def parse_field(text: str) -> Field:
     """Read ``column``, ``"a column"`` or ``column->key->>0``."""
     text = text.strip()
     if text.startswith('"'):
-        end = _closing_quote(text)
-        column, rest = _unquoted(text[: end + 1]), text[end + 1 :]
+        end = closing_quote(text)
+        column, rest = unquoted(text[: end + 1]), text[end + 1 :]
     else:
         at = text.find("->")
         column, rest = (text, "") if at < 0 else (text[:at], text[at:])
@@ -206,7 +233,7 @@ def parse_field(text: str) -> Field:
         found = _STEP.match(rest, at)
         if found is None:
             raise unparsable("field", text, len(column) + at, 'expecting "->" or "->>" and a key')
-        steps.append((found[1], _unquoted(found[2])))
+        steps.append((found[1], unquoted(found[2])))
         at = found.end()
     if not column:
         raise unparsable("field", text, 0, "expecting a column's name")
@@ -231,18 +258,17 @@ def parse_filter(column: Field, text: str) -> Filter:
     ):
         raise unparsable("filter", text, len(operator), "expecting (any), (all) or a value")
     if operator == "in":
-        inner = value.strip()
-        if len(inner) < 2 or inner[0] != "(" or inner[-1] != ")":
+        values = enclosed(value, "(", ")")
+        if values is None:
             raise unparsable("filter", text, 3, "expecting a list in parentheses")
-        values = tuple(_unquoted(part) for part in split(inner[1:-1])) if inner != "()" else ()
-        return Filter(column, operator, "", values, "", negated)
+        return Filter(column, operator, "", tuple(values), "", negated)
     if operator == "is" and value.lower() not in ("null", "not_null", "true", "false", "unknown"):
         raise unparsable("filter", text, 3, "expecting null, not_null, true, false or unknown")
     if modifier in ("any", "all") and operator not in FULL_TEXT:
-        inner = value.strip()
-        if len(inner) < 2 or inner[0] != "{" or inner[-1] != "}":
+        values = enclosed(value, "{", "}")
+        if values is None:
             raise unparsable("filter", text, len(head), "expecting a list in braces")
-        return Filter(column, operator, "", tuple(map(_unquoted, split(inner[1:-1]))), modifier, negated)
+        return Filter(column, operator, "", tuple(values), modifier, negated)
     return Filter(column, operator, value, (), modifier, negated)
 
 
@@ -261,11 +287,11 @@ def _group(joined_by: str, text: str, negated: bool, what: str, depth: int) -> G
         if len(words) < 2:
             raise unparsable(what, text, max(0, text.find(part)), 'expecting "column.operator.value"')
         condition = parse_filter(parse_field(words[0]), words[1])
-        if condition.operator not in ("in",) and not condition.values and condition.value.startswith('"'):
+        if condition.operator != "in" and not condition.values and condition.value.startswith('"'):
             condition = Filter(
                 condition.field,
                 condition.operator,
-                _unquoted(condition.value),
+                unquoted(condition.value),
                 (),
                 condition.modifier,
                 condition.negated,
@@ -274,66 +300,15 @@ def _group(joined_by: str, text: str, negated: bool, what: str, depth: int) -> G
     return Group(joined_by, tuple(parts), negated)
 
 
-def split(text: str, separator: str = ",") -> list[str]:
-    """Split outside of quotes, parentheses and braces."""
-    parts: list[str] = []
-    start, depth, at = 0, 0, 0
-    while at < len(text):
-        letter = text[at]
-        if letter == '"':
-            at = _closing_quote(text, at)
-        elif letter in "({":
-            depth += 1
-        elif letter in ")}":
-            depth = max(0, depth - 1)
-        elif letter == separator and not depth:
-            parts.append(text[start:at].strip())
-            start = at + 1
-        at += 1
-    return [*parts, text[start:].strip()]
-
-
 def _words(text: str, most: int = -1) -> list[str]:
     """Split at dots outside of quotes, at most so many times."""
     text = text.strip()
-    end = _closing_quote(text) + 1 if text.startswith('"') else 0
+    end = closing_quote(text) + 1 if text.startswith('"') else 0
     head, dot, rest = text[end:].partition(".")
     first = text[:end] + head
     if not dot:
         return [first]
     return [first, rest] if most == 1 else [first, *rest.split(".")]
-
-
-def _closing_quote(text: str, start: int = 0) -> int:
-    """Where the quoted token that begins at ``start`` ends; the text's end when it does not."""
-    at = start + 1
-    while at < len(text):
-        if text[at] == "\\":
-            at += 1
-        elif text[at] == '"':
-            return at
-        at += 1
-    return len(text)
-
-
-def _outside_quotes(text: str, separator: str) -> tuple[str, str, str]:
-    """`str.partition`, but not within quotes."""
-    at = 0
-    while at < len(text):
-        if text[at] == '"':
-            at = _closing_quote(text, at)
-        elif text.startswith(separator, at):
-            return text[:at], separator, text[at + len(separator) :]
-        at += 1
-    return text, "", ""
-
-
-def _unquoted(text: str) -> str:
-    """Text without its double quotes, if it has them."""
-    text = text.strip()
-    if len(text) >= 2 and text[0] == '"' and text[-1] == '"':
-        return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
-    return text
 
 
 def _whole(text: str, name: str) -> int:

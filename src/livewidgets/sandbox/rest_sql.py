@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, LiteralString
 
 from psycopg import sql
 
-from livewidgets.sandbox.bindings import array_literal
+from livewidgets.sandbox.quoting import array_literal, identifier
 from livewidgets.sandbox.rest_errors import RestError
 from livewidgets.sandbox.rest_query import FULL_TEXT, Field, Filter, Group, Item, OrderTerm, Query
 
@@ -80,16 +80,16 @@ class Statement:
     @property
     def name(self) -> sql.Identifier:
         """The table, with its schema."""
-        return sql.Identifier(self.table.schema, self.table.name)
+        return identifier(self.table.schema, self.table.name)
 
     def value(self, value: object) -> sql.SQL:
-        """A place for a parameter."""
+        """Make a place for a parameter."""
         self.parameters.append(value)
         return sql.SQL("%s")
 
     def expression(self, what: Field) -> sql.Composable:
-        """A column, or what its JSON holds under a path."""
-        column = sql.Identifier(self.table.schema, self.table.name, what.column)
+        """Make a column, or what its JSON holds under a path."""
+        column = identifier(self.table.schema, self.table.name, what.column)
         if not what.steps:
             return column
         parts: list[sql.Composable] = [sql.SQL("to_jsonb({})").format(column)]
@@ -101,7 +101,7 @@ class Statement:
         return sql.SQL("({})").format(sql.Composed(parts))
 
     def condition(self, part: Filter | Group) -> sql.Composable:
-        """A comparison, or several joined."""
+        """Make a comparison, or several joined."""
         if isinstance(part, Group):
             word = sql.SQL(" and ") if part.joined_by == "and" else sql.SQL(" or ")
             made: sql.Composable = word.join([self.condition(inner) for inner in part.parts])
@@ -143,13 +143,13 @@ class Statement:
         return sql.SQL("{}::regconfig, ").format(self.value(part.modifier)) if part.modifier else sql.SQL("")
 
     def where(self, parts: Sequence[Filter | Group]) -> sql.Composable:
-        """The ``where`` clause."""
+        """Make the ``where`` clause."""
         if not parts:
             return sql.SQL("")
         return sql.SQL(" where {}").format(sql.SQL(" and ").join([self.condition(part) for part in parts]))
 
     def selected(self, items: Sequence[Item | None], readable: frozenset[str]) -> sql.Composable:
-        """The select list; ``*`` stands for the columns that the role may read."""
+        """Make the select list; ``*`` stands for the columns that the role may read."""
         parts: list[sql.Composable] = []
         for item in items:
             if item is None:
@@ -162,13 +162,13 @@ class Statement:
                 cast = _CASTS.get(item.cast.lower(), item.cast)
                 if not cast.replace("_", "").isalnum():
                     raise RestError(400, "42704", f'type "{item.cast[:60]}" does not exist')
-                made = sql.SQL("cast({} as {})").format(made, sql.Identifier(cast))
+                made = sql.SQL("cast({} as {})").format(made, identifier(cast))
             name = item.alias or _output_name(item.field)
-            parts.append(sql.SQL("{} as {}").format(made, sql.Identifier(name)))
+            parts.append(sql.SQL("{} as {}").format(made, identifier(name)))
         return sql.SQL(", ").join(parts)
 
     def ordered(self, terms: Sequence[OrderTerm]) -> sql.Composable:
-        """The ``order by`` clause."""
+        """Make the ``order by`` clause."""
         if not terms:
             return sql.SQL("")
         parts = []
@@ -233,7 +233,7 @@ def insert(
     """
     if not columns:
         return sql.SQL("insert into {} default values").format(statement.name)
-    names = [sql.Identifier(name) for name in columns]
+    names = [identifier(name) for name in columns]
     made = sql.SQL("insert into {} ({}) select {} from {}").format(
         statement.name,
         sql.SQL(", ").join(names),
@@ -243,7 +243,7 @@ def insert(
     if conflict is None or not conflict[0]:
         return made
     target, keep = conflict
-    made += sql.SQL(" on conflict ({}) do ").format(sql.SQL(", ").join(map(sql.Identifier, target)))
+    made += sql.SQL(" on conflict ({}) do ").format(sql.SQL(", ").join(map(identifier, target)))
     if keep:
         return made + sql.SQL("nothing")
     sets = [sql.SQL("{} = excluded.{}").format(name, name) for name in names]
@@ -252,7 +252,7 @@ def insert(
 
 def update(statement: Statement, query: Query, body: str, columns: Sequence[str]) -> sql.Composable:
     """Make an update with the values of a JSON object (in an array of one)."""
-    names = [sql.Identifier(name) for name in columns]
+    names = [identifier(name) for name in columns]
     sets = [sql.SQL("{} = _p.{}").format(name, name) for name in names]
     return sql.SQL("update {} set {} from {}{}").format(
         statement.name,
@@ -293,5 +293,5 @@ def _records(statement: Statement, body: str, columns: Sequence[str], *, default
 
 
 def _trusted(expression: str) -> sql.SQL:
-    """SQL that the catalogue holds (a column's default), doubled where psycopg would see a parameter."""
+    """Make SQL of what the catalogue holds (a column's default), doubled where psycopg would see a parameter."""
     return sql.SQL(expression.replace("%", "%%"))

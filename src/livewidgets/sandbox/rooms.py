@@ -30,7 +30,7 @@ class Rooms:
     _members: dict[str, dict[Channel, _Member]] = field(default_factory=dict)
 
     def enter(self, channel: Channel, deliver: Deliver, *, presence: bool) -> None:
-        """A channel was joined; one that asked for presence is told who is here."""
+        """Let a channel in; one that asked for presence is told who is here."""
         self._members.setdefault(channel.topic, {})[channel] = _Member(channel, deliver, presence)
         if presence:
             deliver(
@@ -38,7 +38,7 @@ class Rooms:
             )
 
     def leave(self, channel: Channel) -> None:
-        """A channel was closed."""
+        """Let a channel out."""
         members = self._members.get(channel.topic)
         member = members.pop(channel, None) if members else None
         if members is not None and not members:

@@ -231,9 +231,12 @@ class Subscriptions:
         current: RowChange | None = None
         for delivery in deliveries:
             change, group = delivery.change, delivery.group
-            if delivery.key is not None:
-                if (delivery.table.oid, delivery.key) not in seen[group.role, group.claims]:
-                    continue
+            hidden = (
+                delivery.key is not None
+                and (delivery.table.oid, delivery.key) not in seen[group.role, group.claims]
+            )
+            if hidden:
+                continue
             if change is not current:
                 encoded.clear()
                 current = change
@@ -261,7 +264,7 @@ class Subscriptions:
 def _matches(
     change: RowChange, table: Table, group: Group, watches: Sequence[Watch], rights: Rights
 ) -> Iterable[_Delivery]:
-    """The frames that a change means for a group: one, or one for each ``select`` among its bindings."""
+    """Find the frames that a change means for a group: one, or one for each ``select`` among its bindings."""
     relation = change.relation
     readable = rights.readable.get(table.oid, frozenset())
     error = ""

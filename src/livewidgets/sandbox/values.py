@@ -148,7 +148,7 @@ class Encoders:
 
 
 def array_to_json(text: str, element: Encoder, delimiter: str = ",") -> str:
-    """An array literal (``{1,"a b",NULL}``, nested, or with bounds ``[0:1]={...}``) as JSON."""
+    """Write an array literal (``{1,"a b",NULL}``, nested, or with bounds ``[0:1]={...}``) as JSON."""
     out: list[str] = []
     at = text.index("{")
     end = len(text)
@@ -176,7 +176,7 @@ def array_to_json(text: str, element: Encoder, delimiter: str = ",") -> str:
 
 
 def record_fields(text: str) -> list[str | None]:
-    """The fields of a record literal (``(1,"a b",)``); an empty one is null."""
+    """Return the fields of a record literal (``(1,"a b",)``); an empty one is null."""
     fields: list[str | None] = []
     at = 1
     while True:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import sql
 
+from livewidgets.sandbox.quoting import identifier
+
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
     from psycopg.rows import TupleRow
@@ -69,11 +71,11 @@ async def visible(
 
 def _query(table: Table, oid: int, snapshot: Snapshot) -> sql.Composed:
     """Select the positions of the keys that can be seen."""
-    names = [sql.Identifier(f"k{at}") for at in range(len(table.key))]
+    names = [identifier(f"k{at}") for at in range(len(table.key))]
     types = [snapshot.types[table.columns[column].type_oid] for column in table.key]
-    arrays = [sql.SQL("%s::{}[]").format(sql.Identifier(info.schema, info.name)) for info in types]
+    arrays = [sql.SQL("%s::{}[]").format(identifier(info.schema, info.name)) for info in types]
     same = [
-        sql.SQL("t.{} = k.{}").format(sql.Identifier(column), name)
+        sql.SQL("t.{} = k.{}").format(identifier(column), name)
         for column, name in zip(table.key, names, strict=True)
     ]
     return sql.SQL(
@@ -83,6 +85,6 @@ def _query(table: Table, oid: int, snapshot: Snapshot) -> sql.Composed:
         oid=sql.Literal(oid),
         arrays=sql.SQL(", ").join(arrays),
         names=sql.SQL(", ").join(names),
-        table=sql.Identifier(table.schema, table.name),
+        table=identifier(table.schema, table.name),
         same=sql.SQL(" and ").join(same),
     )
