@@ -193,6 +193,7 @@ class CallTracker(LiveWidget):
     """
 
     _esm = bundle("call_tracker.js")
+    _css = bundle("call_tracker.css")
     _stem = "call_tracker"
     _what = "Calls now and just ended."
 

@@ -107,7 +107,7 @@ def masked_caller(row: Row) -> str:
     masked = row.get("caller_masked")
     if masked:
         # Not believed: a view or a column of that name may hold anything.
-        return mask_phone(str(masked)) if sum(letter.isdigit() for letter in str(masked)) > 6 else str(masked)
+        return mask_phone(str(masked)) if sum(letter.isdigit() for letter in str(masked)) > 7 else str(masked)
     number = row.get("caller_number")
     return mask_phone(str(number)) if number else ""
 

@@ -119,6 +119,7 @@ class OnlineStatus(LiveWidget):
     """
 
     _esm = bundle("online_status.js")
+    _css = bundle("online_status.css")
     _stem = "online_status"
     _what = "Whether the connection to the database is live."
 
