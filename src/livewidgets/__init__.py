@@ -99,7 +99,11 @@ _WIDGETS = {"CallTracker": "call_tracker", "OnlineStatus": "online_status"}
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - one of several classes
     if name == "__version__":
-        return import_module("importlib.metadata").version("livewidgets")
+        metadata = import_module("importlib.metadata")  # takes longer to import than all of this
+        try:
+            return metadata.version("livewidgets")
+        except metadata.PackageNotFoundError:
+            return "0+unknown"  # run from a source tree that is not installed
     stem = _WIDGETS.get(name)
     if stem is None:
         raise AttributeError(f"module 'livewidgets' has no attribute {name!r}")
@@ -115,7 +119,7 @@ def __dir__() -> list[str]:
 class _Sandbox(ModuleType):
     """`lw.sandbox` is the package of that name, and can be called: importing the one hides a function so named."""
 
-    def __call__(self, *args: Any, **options: Any) -> Live:
+    def __call__(self, *args: Any, **options: Any) -> Live:  # noqa: ANN401 - as `session.sandbox` takes them
         from livewidgets import session
 
         return session.sandbox(*args, **options)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from livewidgets.config import Settings
+from livewidgets.config import URL_NAME, Settings
 from livewidgets.errors import ConfigError, SetupError
 from livewidgets.live.client import Live
 
@@ -49,7 +48,7 @@ def connect(
     ConfigError
         No settings, or such as cannot be right.
     """
-    settings = Settings.read(url, key, os.environ, Path(".env"))
+    settings = Settings.read(url, key)
     return Live(settings.url, settings.key, access_token, schema)
 
 
@@ -107,10 +106,10 @@ def sandbox(
 def demo() -> Live:
     """Connect to the configured project, or where there is none to the sandbox."""
     try:
-        settings = Settings.read(None, None, os.environ, Path(".env"))
-    except ConfigError:
-        # Half a configuration is a mistake that a sandbox would only hide.
-        if any(os.environ.get(name) for name in ("SUPABASE_URL", "SUPABASE_KEY")):
+        settings = Settings.read()
+    except ConfigError as error:
+        # Only where nothing is configured: half a configuration is a mistake that a sandbox would hide.
+        if not error.message.startswith(f"{URL_NAME} and "):
             raise
         return sandbox()
     return Live(settings.url, settings.key)
