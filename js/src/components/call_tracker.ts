@@ -124,13 +124,7 @@ export function callTracker(
   // JupyterLab has shortcuts on bare letters and arrows; in here they belong to the list.
   root.dataset.lmSuppressShortcuts = "true";
   root.replaceChildren(
-    make(
-      "header",
-      "lw-header",
-      {},
-      make("div", "lw-headline", {}, title, live, mark.element),
-      tools,
-    ),
+    make("header", "lw-header", {}, make("div", "lw-headline", {}, title, live, mark.element), tools),
     banner,
     body,
     foot,

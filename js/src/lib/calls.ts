@@ -192,7 +192,8 @@ const FIELDS: Record<string, SortField> = {
 /** "-created_at" and its like; anything unknown is the newest first. */
 export function parseSort(sort: string): Sort {
   const descending = sort.startsWith("-");
-  const field = FIELDS[descending ? sort.slice(1) : sort];
+  const name = descending ? sort.slice(1) : sort;
+  const field = Object.hasOwn(FIELDS, name) ? FIELDS[name] : undefined;
   return field ? { field, descending } : { field: "created_at", descending: true };
 }
 

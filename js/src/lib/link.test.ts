@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Kernel, type Sent } from "../testing/kernel";
-import { classify, FRAME_TABLE, type FeedState, type FrameEvent, Link, type Order } from "./link";
+import { classify, type FeedState, FRAME_TABLE, type FrameEvent, Link, type Order } from "./link";
 import type { Frame, Tick } from "./protocol";
 import { type Columns, decode, merge, type Row } from "./rows";
 
@@ -119,7 +119,10 @@ describe("one message after the other", () => {
     const link = synced();
     link.want("b");
     link.receive(tick(2, [frame({ feed: "b", kind: "snap" })]));
-    expect(kinds(link.receive(tick(4, [frame({ feed: "b", base: 2 })], { base: 1 })))).toEqual(["patch", "ack"]);
+    expect(kinds(link.receive(tick(4, [frame({ feed: "b", base: 2 })], { base: 1 })))).toEqual([
+      "patch",
+      "ack",
+    ]);
     expect(link.wanted()).toEqual([
       { feed: "a", have: 1 },
       { feed: "b", have: 4 },
@@ -184,7 +187,8 @@ class Page {
 
   receive({ tick, buffers }: Sent): number | null {
     let acked: number | null = null;
-    const read = (index: number | null): Columns | null => (index === null ? null : decode(buffers[index] as DataView));
+    const read = (index: number | null): Columns | null =>
+      index === null ? null : decode(buffers[index] as DataView);
     for (const order of this.link.receive(tick)) {
       if (order.do === "hello" || order.do === "restart") this.hello = true;
       else if (order.do === "ack") acked = order.n;
@@ -220,24 +224,40 @@ type Step =
   | { do: "tick" | "hello" | "repeat" | "restart" }
   | { do: "deliver" | "lose" | "double"; at: number }
   | { do: "ack" | "lose-ack"; at: number }
-  | { do: "want" | "drop"; feed: string };
+  | { do: "want" | "drop"; feed: string }
+  /** A change and its message, which arrives, is lost, or comes later. */
+  | { do: "send"; feed: string; key: string; value: number; fate: "arrives" | "lost" | "late" };
 
 const feed = fc.constantFrom(...FEEDS);
 const key = fc.constantFrom("k1", "k2", "k3", "k4", "k5");
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
+    {
+      weight: 25,
+      arbitrary: fc.record({
+        do: fc.constant("send" as const),
+        feed,
+        key,
+        value: fc.nat(99),
+        fate: fc.constantFrom("arrives" as const, "arrives" as const, "lost" as const, "late" as const),
+      }),
+    },
     { weight: 5, arbitrary: fc.record({ do: fc.constant("put" as const), feed, key, value: fc.nat(99) }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant("remove" as const), feed, key }) },
     { weight: 6, arbitrary: fc.record({ do: fc.constant("tick" as const) }) },
     { weight: 6, arbitrary: fc.record({ do: fc.constant("deliver" as const), at: fc.nat(3) }) },
-    { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("lose" as const, "double" as const), at: fc.nat(3) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ do: fc.constantFrom("lose" as const, "double" as const), at: fc.nat(3) }),
+    },
     { weight: 4, arbitrary: fc.record({ do: fc.constant("ack" as const), at: fc.nat(2) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant("lose-ack" as const), at: fc.nat(2) }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("hello" as const, "repeat" as const) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant("restart" as const) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("want" as const, "drop" as const), feed }) },
   ),
-  { maxLength: 120 },
+  // Without a size the stories would have ten steps, in which hardly anything can go wrong.
+  { maxLength: 120, size: "max" },
 );
 
 describe("any order, loss and repetition", () => {
@@ -278,6 +298,7 @@ describe("any order, loss and repetition", () => {
           }
         };
         for (const name of FEEDS) page.link.want(name);
+        sayHello();
         for (const step of story) {
           switch (step.do) {
             case "put":
@@ -286,6 +307,13 @@ describe("any order, loss and repetition", () => {
             case "remove":
               kernel.feeds.get(step.feed)?.remove(step.key);
               break;
+            case "send": {
+              kernel.feeds.get(step.feed)?.put(step.key, step.value);
+              const sent = kernel.tick();
+              if (sent && step.fate === "arrives") deliver(sent);
+              if (sent && step.fate === "late") onTheWay.push(sent);
+              break;
+            }
             case "tick": {
               const sent = kernel.tick();
               if (sent) onTheWay.push(sent);

@@ -172,19 +172,18 @@ export class Link {
       orders.push({ do: "hello" });
       this.last = null;
     }
-    const contiguous = this.last !== null && n === this.last + 1;
     const held = new Set<string>();
     let gap = false;
     for (const frame of slice.frames) {
       if (!this.#feeds.has(frame.feed)) continue;
       held.add(frame.feed);
-      if (!this.#frame(frame, n, contiguous, orders)) gap = true;
+      if (!this.#frame(frame, n, orders)) gap = true;
     }
     const base = slice.base ?? n - 1;
     for (const [feed, state] of this.#feeds) {
-      if (held.has(feed)) continue;
-      if (state.kind === "synced" && base <= state.upto) this.#feeds.set(feed, { ...state, upto: n });
-      else if (state.kind === "synced" || (state.kind === "building" && !contiguous)) {
+      if (held.has(feed) || state.kind !== "synced") continue;
+      if (base <= state.upto) this.#feeds.set(feed, { ...state, upto: n });
+      else {
         this.#void(feed, orders);
         gap = true;
       }
@@ -196,11 +195,9 @@ export class Link {
   }
 
   /** Apply one frame; false when the feed must be asked for again. */
-  #frame(frame: Frame, n: number, contiguous: boolean, orders: Order[]): boolean {
+  #frame(frame: Frame, n: number, orders: Order[]): boolean {
     const { feed, buf, version } = frame;
-    let state = this.state(feed);
-    // A part that was lost never comes: what is being built does not survive a gap.
-    if (state.kind === "building" && !contiguous) state = VOID;
+    const state = this.state(feed);
     const verdict = FRAME_TABLE[state.kind][classify(state, frame, n)];
     if (frame.meta) orders.push({ do: "meta", feed, meta: frame.meta });
     switch (verdict) {
@@ -226,7 +223,6 @@ export class Link {
         this.#feeds.set(feed, { kind: "synced", have: n, upto: n });
         return true;
       case "note":
-        this.#feeds.set(feed, state);
         return true;
       case "refuse":
         this.#void(feed, orders);

@@ -29,9 +29,10 @@ export function decode(buffer: DataView | ArrayBuffer | Uint8Array): Columns {
   } catch (cause) {
     throw new RowsError("The buffer is not JSON", { cause });
   }
+  if (typeof read !== "object" || read === null) throw new RowsError("The buffer holds no columns");
   const { key = [], cols = {}, gone = [] } = read;
   if (!isTexts(key) || !isTexts(gone)) throw new RowsError("Keys must be text");
-  for (const [name, column] of Object.entries(cols)) {
+  for (const [name, column] of Object.entries(cols ?? {})) {
     if (!Array.isArray(column) || column.length !== key.length) {
       throw new RowsError(`Column ${name} does not have ${key.length} values`);
     }

@@ -91,7 +91,10 @@ export class Kernel {
       const mark = have === null ? undefined : this.#flights.get(have)?.get(name);
       if (have !== null && mark?.last) shown.anchor = { number: have, version: mark.version };
       const resumes = message.epoch === this.epoch && have !== null && shown.anchor?.number === have;
-      this.#shown.set(name, resumes ? { ...shown, sent: shown.anchor } : { anchor: null, sent: null, snapshot: null });
+      this.#shown.set(
+        name,
+        resumes ? { ...shown, sent: shown.anchor } : { anchor: null, sent: null, snapshot: null },
+      );
     }
   }
 
@@ -131,7 +134,14 @@ export class Kernel {
       const feed = this.feeds.get(name);
       if (!feed) continue;
       if (shown.sent && shown.sent.version === feed.version) continue;
-      const meta: Meta = { state: "live", since: 0, rows: feed.rows.size, partial: false, version: feed.version, masked: true };
+      const meta: Meta = {
+        state: "live",
+        since: 0,
+        rows: feed.rows.size,
+        partial: false,
+        version: feed.version,
+        masked: true,
+      };
       if (shown.sent) {
         const { items, gone } = feed.since(shown.sent.version);
         frames.push({
