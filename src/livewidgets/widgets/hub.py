@@ -24,10 +24,10 @@ class Hub(anywidget.AnyWidget):
     """
 
     _esm = bundle("hub.js")
+    _exchange: Exchange | None = None
 
     def __init__(self) -> None:
         check_built(type(self))
-        self._exchange: Exchange | None = None
         super().__init__()
         self._thread: IoThread = io_thread()
         self._probe = MainLoopProbe()
