@@ -72,6 +72,31 @@ def sandbox(
     serve(options, _announce)
 
 
+@app.command()
+def demo(
+    notebook: Annotated[
+        str, typer.Argument(help="A notebook that comes with livewidgets, or a path.")
+    ] = "call_center",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The dashboard's port; 0 takes a free one.")
+    ] = 0,
+    data: Annotated[Path | None, typer.Option(help="The sandbox's data folder.", show_default=False)] = None,
+    seed: Annotated[int, typer.Option(help="Which story the traffic tells.")] = 7,
+    speed: Annotated[float, typer.Option(min=0.001, help="How many times faster than life.")] = 1.0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in a browser.")] = True,
+) -> None:
+    """Start the sandbox with call traffic and show a dashboard on it. Ctrl-C stops both."""
+    from livewidgets import demo as dashboard_demo
+
+    dashboard_demo.run(notebook, port=port, data=data, seed=seed, speed=speed, browser=browser, say=_say)
+
+
+def _say(line: str) -> None:
+    typer.echo(line)
+    # Whoever started us through a pipe waits for it.
+    sys.stdout.flush()
+
+
 def _announce(info: SandboxInfo) -> None:
     lines = [
         f"URL          {info.url}",
@@ -83,9 +108,7 @@ def _announce(info: SandboxInfo) -> None:
         lines.append("For trying and testing, not for production. Ctrl-C stops it.")
     else:
         lines.append(f"Joined the sandbox that runs already (process {info.pid}); it stays as it is.")
-    typer.echo("\n".join(lines))
-    # Whoever started us through a pipe waits for these lines.
-    sys.stdout.flush()
+    _say("\n".join(lines))
 
 
 def main() -> None:

@@ -82,6 +82,8 @@ class Cluster:
     @property
     def alive(self) -> bool:
         """Whether the postmaster runs."""
+        if self._child is not None and self._child.poll() is not None:
+            return False  # and with the poll it has left the process table
         return self._process is not None and _runs(self._process)
 
     def start(self) -> None:

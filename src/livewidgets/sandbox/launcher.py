@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -10,9 +12,9 @@ import time
 from pathlib import Path
 
 from livewidgets.errors import PortInUseError, SandboxStartError
-from livewidgets.sandbox.instance import LOG_FILE, SandboxInfo, default_data, running
+from livewidgets.sandbox.instance import LOG_FILE, SandboxInfo, default_data, is_held, running
 
-__all__ = ["SandboxInfo", "launch", "running"]
+__all__ = ["SandboxInfo", "launch", "running", "stop"]
 
 _POLL = 0.02
 
@@ -97,6 +99,26 @@ def launch(
         time.sleep(_POLL)
     process.terminate()
     raise SandboxStartError(f"The sandbox did not answer within {timeout:g} s.", f"Its log is {log}.")
+
+
+def stop(info: SandboxInfo, timeout: float = 15.0) -> None:
+    """Stop a sandbox as Ctrl-C does, and wait until its data folder is free.
+
+    Parameters
+    ----------
+    info
+        Which; one that has ended already is no error.
+    timeout
+        Seconds after which it is killed; nothing that was committed is lost by that.
+    """
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if not is_held(info.data):
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(info.pid, number)
+        deadline = time.monotonic() + timeout
+        while is_held(info.data) and time.monotonic() < deadline:
+            time.sleep(_POLL)
 
 
 def _failure(words: str) -> SandboxStartError | PortInUseError:
