@@ -6,6 +6,8 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["livewidgets.testing"]
+
 # No deadline for one example: the machines that run this are shared and slow at times.
 _COMMON = settings(
     deadline=None, database=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
