@@ -23,9 +23,8 @@ class CommLine:
         self._session = getattr(kernel, "session", None)
         self._socket = getattr(kernel, "iopub_socket", None)
         self._topic = getattr(comm, "topic", None)
-        if self._session is not None and self._socket is not None:
-            # Set when the comm was opened; without it an answer goes where the page sends it.
-            vars(comm).pop("_reply_subshell_id", None)
+        self._direct = self._session is not None and self._socket is not None
+        self._free_answers()
 
     def send(self, content: Mapping[str, Any], buffers: list[bytes]) -> None:
         """Send one message; nothing after `close`."""
@@ -34,9 +33,10 @@ class CommLine:
             comm = self._comm
             if comm is None:
                 return
-            if self._session is None or self._socket is None:
+            if not self._direct:
                 comm.send(data=data, buffers=buffers)
                 return
+            self._free_answers()
             self._session.send(
                 self._socket,
                 "comm_msg",
@@ -46,6 +46,11 @@ class CommLine:
                 buffers=buffers,
                 metadata={},
             )
+
+    def _free_answers(self) -> None:
+        """Forget where answers are to be routed: ipykernel sets it whenever the comm itself sends its state."""
+        if self._direct:
+            vars(self._comm).pop("_reply_subshell_id", None)
 
     def close(self) -> None:
         """Send nothing any more."""
