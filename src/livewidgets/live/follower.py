@@ -238,6 +238,8 @@ class Follower:
                 failures = 0 if self.last_right != live_before else failures + 1
                 if not wire.lost.done():
                     await self._upstream.pause(self._delay(error, failures))
+                    if isinstance(error, KeyRefusedError):
+                        self._upstream.renew_token()
             except Exception as error:
                 logger.exception("Following the table %s failed; it begins again.", self.request.table)
                 self._lost(

@@ -169,6 +169,11 @@ class Upstream:
         except TimeoutError:
             return
 
+    def renew_token(self) -> None:
+        """Connect anew where that brings another token: a channel keeps the one that it was joined with."""
+        if callable(self._token) and self._wire is not None:
+            self._wire.tell_loss("is made again with a fresh access token")
+
     async def connected(self) -> Wire:
         """Wait for an open websocket."""
         while True:

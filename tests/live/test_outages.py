@@ -1,0 +1,300 @@
+"""Whatever happens to the connection: the status says so in time, and in the end the rows are right."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jwt
+import psycopg
+import pytest
+
+from livewidgets.core.change import Patch
+from livewidgets.core.connection import ConnectionState, ConnectionStatus
+from livewidgets.live.client import Live
+from livewidgets.live.table import LiveTable, TableState
+from livewidgets.live.timings import Timings
+from livewidgets.sandbox.faults import FaultProxy
+from livewidgets.sandbox.keys import Keys
+from tests.live.conftest import QUICK, Table, eventually
+
+MakeTable = Callable[..., Table]
+OpenLive = Callable[..., Live]
+
+
+@pytest.fixture
+def proxy(sandbox: Any) -> Iterator[FaultProxy]:
+    """The network to the sandbox, ours to break."""
+    with FaultProxy.running(sandbox.url) as running:
+        yield running
+
+
+@pytest.fixture
+def far(open_live: OpenLive, proxy: FaultProxy) -> Live:
+    """A connection over that network."""
+    return open_live(url=proxy.url)
+
+
+def is_right(table: LiveTable, data: Table) -> bool:
+    if table.status.state is not TableState.LIVE:
+        return False
+    return sorted((row["id"], row["title"]) for row in table.rows()) == data.rows("id, title")
+
+
+def end_right(table: LiveTable, data: Table) -> None:
+    eventually(lambda: is_right(table, data), f"{table!r} is not what a select returns")
+
+
+def test_an_outage_with_changes_meanwhile(far: Live, proxy: FaultProxy, make_table: MakeTable) -> None:
+    data = make_table()
+    data.run("insert into {} select g, 'a' from generate_series(1, 100) g")
+    table, other = far.table(data.name).ready(), far.table(data.name, where={"id": ("gt", 50)}).ready()
+    patches: list[Patch] = []
+    states: list[str] = []
+    table._tap(patches.append, lambda status: states.append(status.state))
+    proxy.cut()
+    started = time.monotonic()
+    eventually(lambda: table.status.state is TableState.STALE)
+    assert time.monotonic() - started < 2
+    assert far.status.state is ConnectionState.RECONNECTING
+    assert table.status.error is not None
+    assert len(table) == 100
+    data.run("insert into {} values (101, 'new'), (102, 'new')")
+    data.run("update {} set title = 'b' where id in (60, 61)")
+    data.run("delete from {} where id = 70")
+    time_before = table.age
+    eventually(lambda: (table.age or 0) > (time_before or 0))
+    proxy.restore()
+    end_right(table, data)
+    eventually(lambda: len(other) == 51)
+    eventually(lambda: far.status.state is ConnectionState.LIVE)
+    assert far.status.error is None
+    (patch,) = patches
+    assert patch.reset
+    assert set(patch.upserted) == {(60,), (61,), (101,), (102,)}
+    assert set(patch.removed) == {(70,)}
+    assert states[0] == "live"
+    assert states[-1] == "live"
+    assert "stale" in states
+
+
+def test_an_outage_longer_than_the_package_endures(
+    far: Live, proxy: FaultProxy, make_table: MakeTable
+) -> None:
+    data = make_table()
+    table = far.table(data.name).ready()
+    proxy.cut()
+
+    def tried_often() -> bool:
+        far._retry_now()  # the waits between are not what is tested
+        return far.status.attempt > 7
+
+    eventually(tried_often)
+    data.run("insert into {} values (1, 'a')")
+    proxy.restore()
+    far._retry_now()
+    end_right(table, data)
+
+
+@pytest.mark.parametrize("code", [None, 1000, 1001, 1011, 1012])
+def test_connections_that_end(far: Live, proxy: FaultProxy, make_table: MakeTable, code: int | None) -> None:
+    data = make_table()
+    table = far.table(data.name).ready()
+    proxy.reset_connections(code)
+    data.run("insert into {} values (1, 'a')")
+    end_right(table, data)
+
+
+def test_a_peer_that_falls_silent(far: Live, proxy: FaultProxy, make_table: MakeTable) -> None:
+    data = make_table()
+    table = far.table(data.name).ready()
+    proxy.stall()
+    started = time.monotonic()
+    data.run("insert into {} values (1, 'a')")
+    eventually(lambda: table.status.state is TableState.STALE)
+    assert time.monotonic() - started < QUICK.heartbeat + QUICK.heartbeat_reply + 1.5
+    proxy.restore()
+    far._retry_now()
+    end_right(table, data)
+
+
+def test_heartbeats_that_are_lost(far: Live, proxy: FaultProxy, make_table: MakeTable) -> None:
+    data = make_table()
+    table = far.table(data.name).ready()
+    seen: list[ConnectionStatus] = []
+    far._watch_status(seen.append)
+    proxy.drop('"topic":"phoenix"')
+    eventually(lambda: any(status.state is ConnectionState.RECONNECTING for status in seen))
+    proxy.restore()
+    data.run("insert into {} values (1, 'a')")
+    end_right(table, data)
+
+
+def test_changes_that_come_twice(far: Live, proxy: FaultProxy, make_table: MakeTable) -> None:
+    data = make_table()
+    table = far.table(data.name).ready()
+    proxy.duplicate('"event":"postgres_changes"', 6)
+    data.run("insert into {} values (1, 'a'), (2, 'b'), (3, 'c')")
+    data.run("update {} set title = 'B' where id = 2")
+    data.run("delete from {} where id = 1")
+    end_right(table, data)
+
+
+def test_a_cut_while_the_first_snapshot_is_read(
+    open_live: OpenLive, proxy: FaultProxy, make_table: MakeTable
+) -> None:
+    data = make_table()
+    data.run("insert into {} select g, 'a' from generate_series(1, 4000) g")
+    proxy.delay(0.05)
+    far = open_live(url=proxy.url)
+    table = far.table(data.name)
+    eventually(lambda: table._replica.snapshotting)
+    proxy.cut()
+    eventually(lambda: far.status.state is ConnectionState.RECONNECTING)
+    data.run("update {} set title = 'b' where id = 1")
+    proxy.restore()
+    end_right(table.ready(), data)
+
+
+def test_the_stream_of_the_database_restarts(
+    live: Live, make_table: MakeTable, sandbox_db: psycopg.Connection[Any]
+) -> None:
+    data = make_table()
+    table = live.table(data.name).ready()
+    # Realtime loses its replication connection and what happens before the next; it says so by a second "Subscribed".
+    sandbox_db.execute("select pg_terminate_backend(pid) from pg_stat_replication")
+    data.run("insert into {} values (1, 'a')")
+    end_right(table, data)
+    data.run("insert into {} values (2, 'b')")
+    end_right(table, data)
+
+
+def test_a_machine_that_slept_reads_everything_again(open_live: OpenLive, make_table: MakeTable) -> None:
+    ahead = [0.0]
+    timings = Timings(heartbeat=0.05, wall=lambda: time.time() + ahead[0])
+    live = open_live(timings=timings)
+    data = make_table()
+    table = live.table(data.name).ready()
+    data.run("truncate {}")
+    data.run("insert into {} values (1, 'a')")
+    end_right(table, data)
+    seen: list[ConnectionState] = []
+    live._watch_status(lambda status: seen.append(status.state))
+    ahead[0] = 3600.0
+    eventually(lambda: ConnectionState.RECONNECTING in seen)
+    end_right(table, data)
+
+
+def test_a_token_that_expires_is_asked_for_again(
+    open_live: OpenLive, sandbox: Any, make_table: MakeTable
+) -> None:
+    keys = Keys.load(sandbox.data)
+    claims = jwt.decode(sandbox.manager_token, options={"verify_signature": False})
+    asked: list[float] = []
+
+    def token() -> str:
+        asked.append(time.time())
+        life = 2 if len(asked) == 1 else 3600
+        return jwt.encode({**claims, "exp": int(time.time()) + life}, keys.secret, algorithm="HS256")
+
+    live = open_live(token=token)
+    data = make_table()
+    table = live.table(data.name).ready()
+    eventually(lambda: len(asked) > 1, "the token was not renewed")
+    data.run("insert into {} values (1, 'a')")
+    end_right(table, data)
+
+
+def test_retry_now_does_not_wait(open_live: OpenLive, proxy: FaultProxy, make_table: MakeTable) -> None:
+    data = make_table()
+    proxy.cut()
+    live = open_live(url=proxy.url)
+    table = live.table(data.name)
+    eventually(lambda: live.status.attempt > 0)
+    proxy.restore()
+    live._retry_now()
+    end_right(table.ready(), data)
+
+
+def test_a_storm(far: Live, proxy: FaultProxy, make_table: MakeTable, sandbox: Any) -> None:
+    """Writes go on while everything that can happen to a network happens to it, by a seeded throw of dice."""
+    data = make_table()
+    plain = far.table(data.name).ready()
+    window = far.table(data.name, order="-id", limit=20).ready()
+    dice = random.Random(7)
+    stop = threading.Event()
+
+    def write() -> None:
+        with psycopg.connect(sandbox.dsn, autocommit=True) as db:
+            mine = random.Random(8)
+            number = 0
+            while not stop.is_set():
+                number += 1
+                db.execute(f"insert into public.{data.name} values (%s, 'new')", (number,))
+                some = mine.randint(1, number)
+                db.execute(
+                    f"update public.{data.name} set title = %s, version = version + 1 where id = %s",
+                    (f"u{number}", some),
+                )
+                if mine.random() < 0.3:
+                    db.execute(f"delete from public.{data.name} where id = %s", (mine.randint(1, number),))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(8):
+            fault = dice.choice(["cut", "reset", "close", "stall", "duplicate", "delay"])
+            if fault == "cut":
+                proxy.cut()
+                eventually(lambda: far.status.state is not ConnectionState.LIVE)
+            elif fault == "reset":
+                proxy.reset_connections()
+            elif fault == "close":
+                proxy.reset_connections(1012)
+            elif fault == "stall":
+                proxy.stall()
+            elif fault == "duplicate":
+                proxy.duplicate('"event":"postgres_changes"', 5)
+            else:
+                proxy.delay(0.02)
+            before = plain.version
+            proxy.restore()
+            far._retry_now()
+            eventually(lambda was=before: plain.version > was, limit=20)
+    finally:
+        stop.set()
+        writer.join()
+    end_right(plain, data)
+    eventually(
+        lambda: (
+            [row["id"] for row in window.rows()]
+            == [one for (one,) in data.rows("id", "order by id desc limit 20")]
+        )
+    )
+
+
+def test_opening_and_closing_leaves_nothing(live: Live, make_table: MakeTable) -> None:
+    data = make_table()
+    thread = live._upstream.thread
+
+    async def count() -> int:
+        return len(asyncio.all_tasks())
+
+    live.table(data.name).ready().close()
+    eventually(lambda: len(live._upstream._followers) == 0)
+    before = (eventually(lambda: thread.run(count())), threading.active_count())
+    for number in range(40):
+        with live.table(data.name, where={"id": ("gt", number)}) as table:
+            table.on_change(print)
+            if number % 10 == 0:
+                table.ready()
+    eventually(lambda: (thread.run(count()), threading.active_count()) <= before)
+    wire = live._upstream._wire
+    assert wire is not None
+    assert len(wire._client.channels) == len(wire._listeners) == 0
+    assert not live._upstream.kept
+    assert live._upstream._machine.behind == frozenset()
