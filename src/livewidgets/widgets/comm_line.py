@@ -17,7 +17,7 @@ class CommLine:
     """
 
     def __init__(self, comm: Any) -> None:  # noqa: ANN401 - each kernel has its own class of comms
-        self._comm = comm
+        self._comm: Any = comm
         self._lock = threading.Lock()
         kernel = getattr(comm, "kernel", None)
         self._session = getattr(kernel, "session", None)
