@@ -47,8 +47,8 @@ export function callGrid(callbacks: CallGridCallbacks, signal: AbortSignal): Cal
     headers.set(field, cell);
     head.append(cell);
   }
-  const canvas = make("div", "lw-canvas", { role: "presentation" });
-  const scroller = make("div", "lw-scroller", { role: "rowgroup" }, canvas);
+  const header = make("div", "lw-headrow", { role: "rowgroup" }, head);
+  const canvas = make("div", "lw-canvas", { role: "rowgroup" });
   const element = make(
     "div",
     "lw-grid",
@@ -59,10 +59,10 @@ export function callGrid(callbacks: CallGridCallbacks, signal: AbortSignal): Cal
       "aria-colcount": COLUMNS.length,
       "aria-multiselectable": "false",
     },
-    make("div", "lw-headrow", { role: "rowgroup" }, head),
-    scroller,
+    header,
+    canvas,
   );
-  const list = virtualList(scroller, canvas, 36, callbacks.onMoved, signal);
+  const list = virtualList(element, canvas, 36, callbacks.onMoved, signal);
   const rows = new Map<string, CallRow>();
   let state: CallGridState | null = null;
   let made = 0;
@@ -84,8 +84,18 @@ export function callGrid(callbacks: CallGridCallbacks, signal: AbortSignal): Cal
     const call = calls[Math.max(0, Math.min(calls.length - 1, index))];
     if (!call) return;
     cursor = call.key;
-    list.reveal(indexOf(cursor));
+    reveal(indexOf(cursor));
     callbacks.onMoved();
+  }
+
+  /** The height in which rows can be seen: the header stays on top of them. */
+  const rowsHeight = (): number => element.clientHeight - header.offsetHeight;
+
+  function reveal(index: number): void {
+    const top = index * list.rowHeight;
+    const bottom = top + list.rowHeight - rowsHeight();
+    if (top < element.scrollTop) element.scrollTop = top;
+    else if (bottom > element.scrollTop) element.scrollTop = bottom;
   }
 
   function toggle(key: string): void {
@@ -98,7 +108,7 @@ export function callGrid(callbacks: CallGridCallbacks, signal: AbortSignal): Cal
     (event) => {
       if (event.altKey || event.ctrlKey || event.metaKey || event.target !== element) return;
       const at = indexOf(cursor ?? state?.selected ?? null);
-      const page = Math.max(1, Math.floor(scroller.clientHeight / list.rowHeight) - 1);
+      const page = Math.max(1, Math.floor(rowsHeight() / list.rowHeight) - 1);
       const steps: Record<string, () => void> = {
         ArrowDown: () => moveTo(at + 1),
         ArrowUp: () => moveTo(at < 0 ? 0 : at - 1),
@@ -135,20 +145,20 @@ export function callGrid(callbacks: CallGridCallbacks, signal: AbortSignal): Cal
 
   /** The row at the top stays where it is on the screen, whatever comes above it. */
   function keepPlace(calls: readonly Call[]): void {
-    if (!anchor || scroller.scrollTop <= 0 || list.scrolling) return;
+    if (!anchor || element.scrollTop <= 0 || list.scrolling) return;
     const { key, offset } = anchor;
     const index = calls.findIndex((call) => call.key === key);
     if (index < 0) return;
     const top = index * list.rowHeight + offset;
-    if (Math.abs(top - scroller.scrollTop) >= 1) scroller.scrollTop = top;
+    if (Math.abs(top - element.scrollTop) >= 1) element.scrollTop = top;
   }
 
   function rememberPlace(calls: readonly Call[]): void {
-    const first = Math.floor(scroller.scrollTop / list.rowHeight);
+    const first = Math.floor(element.scrollTop / list.rowHeight);
     const call = calls[first];
     anchor =
-      call && scroller.scrollTop > 0
-        ? { key: call.key, offset: scroller.scrollTop - first * list.rowHeight }
+      call && element.scrollTop > 0
+        ? { key: call.key, offset: element.scrollTop - first * list.rowHeight }
         : null;
   }
 

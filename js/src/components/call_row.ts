@@ -71,8 +71,8 @@ export function callRow(key: string, id: string): CallRow {
   const tick = (call: Call, context: RowContext): void => {
     setText(cells.duration, duration(callDuration(call, context.now)));
     const left =
-      call.ended && context.linger !== null && call.endedAt !== null
-        ? call.endedAt + context.linger * 1000 - context.now
+      call.ended && context.linger !== null
+        ? call.lingerFrom + context.linger * 1000 - context.now
         : Number.POSITIVE_INFINITY;
     element.classList.toggle("lw-leaving", left < FADE_MS);
   };

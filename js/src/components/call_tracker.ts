@@ -167,7 +167,8 @@ export function callTracker(
     // No rows and no word that there are none: then a zero would be a lie.
     const known = calls.size > 0 || (facts.vouched && facts.meta?.state === "live");
     const liveCalls = onBoard.reduce((sum, call) => sum + (call.ended ? 0 : 1), 0);
-    setText(title, options.title || "Calls");
+    setText(title, options.title);
+    show(title, options.title !== "");
     root.setAttribute("aria-label", options.title || "Calls");
     setText(live, known ? `${count(liveCalls)} live` : "");
     show(tools, known);

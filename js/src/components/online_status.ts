@@ -52,6 +52,7 @@ export function onlineStatus(
     "button",
     "lw-pill-main",
     { type: "button", "aria-expanded": "false", "aria-controls": panelId },
+    make("span", "lw-quiet", {}, "Connection: "),
     shape,
     word,
     note,
@@ -160,7 +161,6 @@ export function onlineStatus(
     retry.disabled = retrying;
     setText(retry, retrying ? "Retrying…" : "Retry now");
     toggle.setAttribute("aria-expanded", String(open));
-    toggle.setAttribute("aria-label", `Connection: ${view.word}${view.note ? `, ${view.note}` : ""}`);
     show(panel, open);
     root.classList.toggle("lw-compact", options.compact);
     if (open) {

@@ -95,6 +95,8 @@ export interface Call {
   connectedAt: number | null;
   endedAt: number | null;
   ended: boolean;
+  /** From when an ended call lingers: since its end was seen here, or since its end where it had ended before. */
+  lingerFrom: number;
   /** Lower case, for the search. */
   haystack: string;
 }
@@ -115,6 +117,8 @@ export function readCall(key: string, row: Row, seenAt: number, before?: Call): 
   const status = typeof row.status === "string" ? row.status : "";
   const stated = toTime(row.ended_at);
   const ended = stated !== null || lookOf(status).ended;
+  // The database's clock need not be the kernel's: an end that was watched counts from the watching.
+  const lingerFrom = before?.ended ? before.lingerFrom : before ? seenAt : Math.min(stated ?? seenAt, seenAt);
   return {
     key,
     row,
@@ -123,6 +127,7 @@ export function readCall(key: string, row: Row, seenAt: number, before?: Call): 
     connectedAt: toTime(row.connected_at),
     endedAt: ended ? (stated ?? (before?.ended ? before.endedAt : seenAt)) : null,
     ended,
+    lingerFrom,
     haystack:
       `${lookOf(status).label}\n${SEARCHED.map((name) => String(row[name] ?? "").slice(0, 500)).join("\n")}\n${key}`.toLowerCase(),
   };
@@ -151,7 +156,7 @@ export function callValue(call: Call): { amount: number | null; kind: "revenue" 
 /** Whether a call is on the board: it lives, or it ended not longer than `linger` seconds ago; null lingers for ever. */
 export function isShown(call: Call, linger: number | null, now: number): boolean {
   if (!call.ended || linger === null) return true;
-  return call.endedAt !== null && now < call.endedAt + linger * 1000;
+  return now < call.lingerFrom + linger * 1000;
 }
 
 export function matches(call: Call, words: readonly string[]): boolean {

@@ -25,7 +25,6 @@ interface Driver {
   $observe(container: HTMLElement, viewport?: HTMLElement): void;
   $dispose(): void;
   $effect(): void;
-  $scroll(index: number, options: { align: "nearest" | "start" }): void;
 }
 // The published types of the core are empty: these are its signatures as of the pinned version.
 const listLayout = createListLayout as (length: number, size: number) => unknown;
@@ -42,7 +41,6 @@ export interface VirtualList {
   setLength(length: number): void;
   /** Another height of the rows: everything is reckoned anew. */
   setRowHeight(height: number): void;
-  reveal(index: number): void;
   /** To be called after the rows in sight were drawn. */
   drawn(): void;
   readonly rowHeight: number;
@@ -93,7 +91,6 @@ export function virtualList(
       start();
       size();
     },
-    reveal: (index) => driver.$scroll(index, { align: "nearest" }),
     drawn: () => driver.$effect(),
     get rowHeight() {
       return height;
