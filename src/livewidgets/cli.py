@@ -86,9 +86,9 @@ def demo(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in a browser.")] = True,
 ) -> None:
     """Start the sandbox with call traffic and show a dashboard on it. Ctrl-C stops both."""
-    from livewidgets import demo as dashboard_demo
+    from livewidgets import demonstration
 
-    dashboard_demo.run(notebook, port=port, data=data, seed=seed, speed=speed, browser=browser, say=_say)
+    demonstration.run(notebook, port=port, data=data, seed=seed, speed=speed, browser=browser, say=_say)
 
 
 def _say(line: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -104,7 +105,13 @@ def sandbox(
 
 
 def demo() -> Live:
-    """Connect to the configured project, or where there is none to the sandbox."""
+    """Connect to the configured project, or where there is none to the sandbox.
+
+    A dashboard that `livewidgets demo` serves shows its sandbox, whatever is configured: it sets LIVEWIDGETS_SANDBOX
+    to the sandbox's data folder.
+    """
+    if folder := os.environ.get("LIVEWIDGETS_SANDBOX"):
+        return sandbox(data=folder)
     try:
         settings = Settings.read()
     except ConfigError as error:
