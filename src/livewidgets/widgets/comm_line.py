@@ -17,7 +17,8 @@ class CommLine:
     """
 
     def __init__(self, comm: Any) -> None:  # noqa: ANN401 - each kernel has its own class of comms
-        self._comm: Any = comm
+        self._comm = comm
+        self._closed = False
         self._lock = threading.Lock()
         kernel = getattr(comm, "kernel", None)
         self._session = getattr(kernel, "session", None)
@@ -31,7 +32,7 @@ class CommLine:
         data = {"method": "custom", "content": content}
         with self._lock:
             comm = self._comm
-            if comm is None:
+            if self._closed:
                 return
             if not self._direct:
                 comm.send(data=data, buffers=buffers)
@@ -55,4 +56,4 @@ class CommLine:
     def close(self) -> None:
         """Send nothing any more."""
         with self._lock:
-            self._comm = None
+            self._closed = True
