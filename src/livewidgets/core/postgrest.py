@@ -70,9 +70,10 @@ def after(key: Sequence[str], row: Row, terms: Sequence[tuple[str, bool]] = ()) 
     """
     if len(key) == 1 and not terms:
         return [(quoted_column(key[0]), f"gt.{_said(row[key[0]])}")]
+    ordered = {name for name, _ in terms}
     branches: list[str] = []
     equal: list[str] = []
-    for column, down in (*terms, *((name, False) for name in key if (name, False) not in terms)):
+    for column, down in (*terms, *((name, False) for name in key if name not in ordered)):
         name, value = quoted_column(column), row.get(column)
         if value is None:
             # Upwards nothing comes after a null; downwards every other value does.
