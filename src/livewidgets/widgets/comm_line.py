@@ -21,7 +21,7 @@ class CommLine:
         self._closed = False
         self._lock = threading.Lock()
         kernel = getattr(comm, "kernel", None)
-        self._session = getattr(kernel, "session", None)
+        self._session: Any = getattr(kernel, "session", None)
         self._socket = getattr(kernel, "iopub_socket", None)
         self._topic = getattr(comm, "topic", None)
         self._direct = self._session is not None and self._socket is not None
