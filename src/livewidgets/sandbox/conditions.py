@@ -31,6 +31,7 @@ Judge = Callable[[str], bool]
 
 _SQL: dict[str, LiteralString] = {
     "eq": "=",
+    "in": "=",
     "neq": "<>",
     "lt": "<",
     "lte": "<=",
@@ -78,6 +79,8 @@ def _operand(condition: Condition, type_name: tuple[str, str]) -> sql.Composable
     """Make the right side: a parameter, cast as Realtime casts it."""
     if condition.operator in ("like", "ilike", "match", "imatch"):
         return sql.SQL("%s::text")
+    if condition.operator == "in":
+        return sql.SQL("any(%s::{}[])").format(identifier(*type_name))
     return sql.SQL("%s::{}").format(identifier(*type_name))
 
 
@@ -225,9 +228,10 @@ async def _check(connection: AsyncConnection[TupleRow], condition: Condition, in
             sql.SQL("select (%s::{}[])::text[]").format(typed), [condition.value]
         )
         row = await cursor.fetchone()
-        canonical = frozenset(row[0] if row else ())
-        key = _key(info, ordered=False) or _same
-        values = {key(value) for value in canonical if value is not None}
+        key = _key(info, ordered=False)
+        if key is None:
+            return Check(condition.column, SqlCheck(condition, type_name), negated, on_null=False)
+        values = {key(_output(value, info)) for value in (row[0] if row else ()) if value is not None}
         return Check(condition.column, lambda value: key(value) in values, negated, on_null=False)
     probe = sql.SQL("select (%s::{})::text, (null::{} {} {})").format(
         sql.SQL("text") if operator in ("like", "ilike", "match", "imatch") else typed,
@@ -237,7 +241,9 @@ async def _check(connection: AsyncConnection[TupleRow], condition: Condition, in
     )
     cursor = await connection.execute(probe, [condition.value, condition.value])
     row = await cursor.fetchone()
-    judge = _judge(operator, str(row[0]) if row else "", info) or SqlCheck(condition, type_name)
+    judge = _judge(operator, _output(str(row[0]), info) if row else "", info) or SqlCheck(
+        condition, type_name
+    )
     return Check(condition.column, judge, negated, on_null=operator == "isdistinct" and not negated)
 
 
@@ -275,6 +281,11 @@ def _key(info: TypeInfo, *, ordered: bool) -> Callable[[str], Any] | None:
     if info.name in (_TEXT_ORDERED if ordered else _TEXTS):
         return _blank_padded if info.name == "bpchar" else _same
     return None
+
+
+def _output(text: str, info: TypeInfo) -> str:
+    """Turn what a cast to text gives into what the log writes; they differ for booleans."""
+    return text[:1] if info.name == "bool" else text
 
 
 def _same(text: str) -> str:

@@ -15,6 +15,7 @@ import psycopg
 from psycopg_pool import PoolTimeout
 from starlette.responses import JSONResponse, Response
 
+from livewidgets.errors import LiveWidgetsError
 from livewidgets.sandbox import connection as effects
 from livewidgets.sandbox.auth import Refusal, TokenRefusedError, Tokens
 from livewidgets.sandbox.bindings import BindingError
@@ -148,6 +149,16 @@ class Realtime:
         return None
 
     async def _read(self) -> None:
+        try:
+            await self._read_stream()
+        except LiveWidgetsError as error:
+            logger.error("The stream of changes ended: %s", error)  # noqa: TRY400 - the words say it all
+        except Exception:
+            logger.exception("The stream of changes ended.")
+        finally:
+            self.streaming.clear()
+
+    async def _read_stream(self) -> None:
         async for batch in self._stream:
             if isinstance(batch, StreamEvent):
                 if batch is StreamEvent.LOST:

@@ -154,7 +154,8 @@ class Subscriptions:
         if not self._groups:
             return
         snapshot = await self._catalog.snapshot()
-        if any(change.relation.oid not in snapshot.by_oid for change in changes):
+        if any(_is_younger(change.relation, snapshot) for change in changes):
+            # The log tells of DDL before the notification does.
             snapshot = await self._catalog.fresh()
         if snapshot is not self._planned_for:
             self._plans.clear()
@@ -288,6 +289,12 @@ def _matches(
     for select, found in ids_of.items():
         columns = readable if select is None else readable & select
         yield _Delivery(change, group, tuple(found), columns, table, key=key)
+
+
+def _is_younger(relation: Relation, snapshot: Snapshot) -> bool:
+    """Whether the log describes a table that the catalogue does not know so."""
+    table = snapshot.by_oid.get(relation.oid)
+    return table is None or not table.columns.keys() >= _shape(relation)[2]
 
 
 def _text(value: Value) -> str | None:

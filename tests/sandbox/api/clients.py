@@ -45,7 +45,9 @@ class Phoenix:
         found: Frame = json.loads(await self.text(limit))
         return found
 
-    async def join(self, topic: str, *bindings: dict[str, Any], token: str | None = None, **config: object) -> Frame:
+    async def join(
+        self, topic: str, *bindings: dict[str, Any], token: str | None = None, **config: object
+    ) -> Frame:
         payload: dict[str, Any] = {"config": {"postgres_changes": list(bindings), **config}}
         if token is not None:
             payload["access_token"] = token

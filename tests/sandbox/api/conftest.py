@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,10 @@ class Server:
                 self.app, host="127.0.0.1", port=0, timeout_graceful_shutdown=1, **serve_options()
             )
             self.server = uvicorn.Server(config)
-            self.server.capture_signals = __import__("contextlib").nullcontext  # type: ignore[method-assign]
+            self.server.capture_signals = nullcontext  # type: ignore[method-assign]
             serving = asyncio.create_task(self.server.serve())
-            while not self.server.started and not serving.done():
+            # Uvicorn has no event for it.
+            while not self.server.started and not serving.done():  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
             if self.server.started:
                 self.port = self.server.servers[0].sockets[0].getsockname()[1]

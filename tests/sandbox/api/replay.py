@@ -170,14 +170,18 @@ class Normal:
             known = self._bindings[conn, topic]
             payload["ids"] = sorted(known[number] for number in payload["ids"])
             if payload["data"]["commit_timestamp"] is not None:
-                assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", payload["data"]["commit_timestamp"])
+                assert re.fullmatch(
+                    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", payload["data"]["commit_timestamp"]
+                )
                 payload["data"]["commit_timestamp"] = "then"
         return self._walk(frame)
 
     def _walk(self, value: Any) -> Any:
         if isinstance(value, dict):
             return {
-                self._name(key, name): self._ref(self._walk(inner)) if key.startswith("phx_ref") else self._walk(inner)
+                self._name(key, name): self._ref(self._walk(inner))
+                if key.startswith("phx_ref")
+                else self._walk(inner)
                 for key, inner in value.items()
                 for name in [key]
             }

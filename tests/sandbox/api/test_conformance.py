@@ -101,7 +101,9 @@ async def test_types(server: Server, db: Db) -> None:
 
 async def test_types_to_the_letter(server: Server, db: Db) -> None:
     """The JSON text itself: every digit of int8 and numeric, the order of the keys."""
-    recorded = next(record["raw"] for record in records("types") if '"type":"INSERT"' in record.get("raw", ""))
+    recorded = next(
+        record["raw"] for record in records("types") if '"type":"INSERT"' in record.get("raw", "")
+    )
     wanted = recorded[recorded.index('"record":') : recorded.index(',"schema"')]
     start_at(db, "kitchen", 6)
     async with Phoenix(server) as phoenix:
@@ -181,9 +183,14 @@ async def test_conn_errors(server: Server, key: str, vsn: str, status: int, body
 
 
 async def test_without_vsn_it_is_the_first_protocol(server: Server) -> None:
-    async with connect(f"ws://127.0.0.1:{server.port}/realtime/v1/websocket?apikey={server.keys.anon_key}") as socket:
+    async with connect(
+        f"ws://127.0.0.1:{server.port}/realtime/v1/websocket?apikey={server.keys.anon_key}"
+    ) as socket:
         await socket.send('{"topic":"phoenix","event":"heartbeat","payload":{},"ref":1}')
         assert await socket.recv() == (
             '{"event":"phx_reply","payload":{"response":{},"status":"ok"},"ref":1,"topic":"phoenix"}'
         )
+
+
+def test_health(server: Server) -> None:
     assert httpx.get(f"{server.url}/health").json() == {"status": "ok"}

@@ -8,8 +8,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from supabase import AsyncClient, acreate_client
 from postgrest.exceptions import APIError
+from supabase import AsyncClient, acreate_client
 
 from .conftest import Server
 
