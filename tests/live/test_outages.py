@@ -232,7 +232,7 @@ def test_a_storm(far: Live, proxy: FaultProxy, make_table: MakeTable, sandbox: A
         with psycopg.connect(sandbox.dsn, autocommit=True) as db:
             mine = random.Random(8)
             number = 0
-            while not stop.is_set():
+            while not stop.wait(0.002):
                 number += 1
                 db.execute(f"insert into public.{data.name} values (%s, 'new')", (number,))
                 some = mine.randint(1, number)
@@ -264,7 +264,7 @@ def test_a_storm(far: Live, proxy: FaultProxy, make_table: MakeTable, sandbox: A
             before = plain.version
             proxy.restore()
             far._retry_now()
-            eventually(lambda was=before: plain.version > was, limit=20)
+            eventually(lambda was=before: plain.version > was, f"nothing came after {fault}")
     finally:
         stop.set()
         writer.join()

@@ -10,11 +10,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 
 from livewidgets.core.change import Patch
+from livewidgets.core.filters import Where
 from livewidgets.errors import ClosedError, FilterError
 from livewidgets.live.client import Live
+from livewidgets.live.rest import Rest
+from livewidgets.live.snapshot import pages
 from livewidgets.live.table import LiveTable, TableState
 from livewidgets.live.timings import Timings
 from tests.live.conftest import QUICK, Table, eventually
@@ -124,6 +128,47 @@ def test_snapshots_larger_than_a_page(live: Live, make_table: MakeTable) -> None
     assert [(row["a"], row["b"]) for row in window.rows()] == data.rows(
         "a, b", 'order by a desc, b collate "C" limit 2200'
     )
+
+
+def test_a_table_that_grows_faster_than_it_is_read(live: Live, make_table: MakeTable, sandbox: Any) -> None:
+    data = make_table()
+    data.run("insert into {} select g, 'x' from generate_series(1, 20) g")
+    stop = threading.Event()
+
+    def write() -> None:
+        with psycopg.connect(sandbox.dsn, autocommit=True) as db:
+            number = 100
+            while not stop.is_set():
+                number += 1
+                db.execute(f"insert into public.{data.name} values (%s, 'new')", (number,))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        table = live.table(data.name).ready()
+    finally:
+        stop.set()
+        writer.join()
+    eventually(lambda: pairs(table, "id") == data.rows("id"))
+
+
+@pytest.mark.parametrize("most", [1, 7])
+async def test_a_server_that_gives_few_rows_at_once(sandbox: Any, sandbox_db: Any, most: int) -> None:
+    rest = await Rest.create(sandbox.url, sandbox.service_key, "public", QUICK)
+    full = rest.select
+
+    async def select(table: str, params: list[tuple[str, str]], **options: Any) -> Any:
+        return await full(
+            table, [*(one for one in params if one[0] != "limit"), ("limit", str(most))], **options
+        )
+
+    sandbox_db.execute("delete from todos")
+    sandbox_db.execute("insert into todos (title) select 'x' from generate_series(1, 21)")
+    rest.select = select  # type: ignore[method-assign, assignment]
+    got = [row async for page in pages(rest, "todos", ("id",), Where(), None, None) for row in page]
+    sandbox_db.execute("delete from todos")
+    await rest.close()
+    assert len(got) == 21
 
 
 def test_windows_page_through_nulls(live: Live, make_table: MakeTable) -> None:

@@ -36,6 +36,8 @@ class Rest:
         self.client = client
         self._session = session
         self._host = host
+        #: The most rows that an answer has held: the project gives at least so many at once.
+        self.longest_page = 0
         #: When an answer of any kind last came (monotonic seconds).
         self.last_heard: float | None = None
 

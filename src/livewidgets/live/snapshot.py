@@ -1,7 +1,8 @@
 """A table read page by page: each page begins after the last row of the one before, so nothing is skipped.
 
 Offsets would skip a row whenever one before it is deleted meanwhile. A page may be shorter than asked for (projects
-return at most 1,000 rows by default, and it can be set lower), so only an empty page is the end.
+return at most 1,000 rows by default, and it can be set lower), so a short page is the end only when a longer one has
+been seen; and it must be then, or a table that grows faster than it is read would be read for ever.
 """
 
 from __future__ import annotations
@@ -42,8 +43,12 @@ async def pages(
         rows = (await rest.select(table, [*base, *begin, ("limit", str(size))])).rows
         if not rows:
             return
+        is_last = len(rows) < min(size, rest.longest_page)
+        rest.longest_page = max(rest.longest_page, len(rows))
         count += len(rows)
         yield rows
+        if is_last:
+            return
         begin = after(key, rows[-1], wanted.terms)
 
 

@@ -245,6 +245,7 @@ class Upstream:
             self._catalog = Catalog(self._rest)
         token = await self._present_token()
         self._rest.set_token(token)
+        self._rest.longest_page = 0  # the project's limit may have been changed
         wire = Wire(self._url, self._key, token, self.timings)
         try:
             self._rest.client.realtime = await wire.open()
