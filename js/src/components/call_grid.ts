@@ -65,6 +65,7 @@ export function callGrid(callbacks: CallGridCallbacks, signal: AbortSignal): Cal
   const list = virtualList(element, canvas, 36, callbacks.onMoved, signal);
   const rows = new Map<string, CallRow>();
   let state: CallGridState | null = null;
+  const spare: CallRow[] = [];
   let made = 0;
   let cursor: string | null = null;
   let anchor: { key: string; offset: number } | null = null;
@@ -174,26 +175,32 @@ export function callGrid(callbacks: CallGridCallbacks, signal: AbortSignal): Cal
       const wanted = new Set<string>();
       for (let index = first; index <= last; index++) {
         const call = calls[index];
+        if (call) wanted.add(call.key);
+      }
+      // Rows that left give their elements to those that came: scrolling makes no garbage.
+      for (const [key, row] of rows) {
+        if (wanted.has(key)) continue;
+        rows.delete(key);
+        spare.push(row);
+      }
+      for (let index = first; index <= last; index++) {
+        const call = calls[index];
         if (!call) continue;
-        wanted.add(call.key);
         let row = rows.get(call.key);
         const fresh = !row;
         if (!row) {
-          row = callRow(call.key, `${prefix}${++made}`);
+          row = spare.pop() ?? callRow(`${prefix}${++made}`);
+          row.adopt(call.key);
           rows.set(call.key, row);
         }
         row.draw(call, context);
         row.place(index, index * list.rowHeight, call.key === selected, call.key === cursor);
         if (fresh) {
-          canvas.append(row.element);
+          if (!row.element.isConnected) canvas.append(row.element);
           if (arrived.has(call.key)) row.arrive();
         }
       }
-      for (const [key, row] of rows) {
-        if (wanted.has(key)) continue;
-        row.element.remove();
-        rows.delete(key);
-      }
+      for (const row of spare.splice(0)) row.element.remove();
       for (const [field, cell] of headers) {
         const order = field !== sort.field ? "none" : sort.descending ? "descending" : "ascending";
         if (cell.getAttribute("aria-sort") !== order) cell.setAttribute("aria-sort", order);

@@ -15,7 +15,8 @@ export interface RowContext {
 
 export interface CallRow {
   element: HTMLElement;
-  readonly key: string;
+  /** Begin to show another call; nothing of the one before stays. */
+  adopt(key: string): void;
   draw(call: Call, context: RowContext): void;
   /** What the passing of time alone changes. */
   tick(call: Call, context: RowContext): void;
@@ -34,14 +35,14 @@ export const COLUMNS = [
   { field: "value", label: "Bid / revenue", end: true },
 ] as const;
 
-function flash(element: HTMLElement, name: string): void {
-  element.classList.remove(name);
-  // Reading the width restarts an animation that still runs.
-  void element.offsetWidth;
-  element.classList.add(name);
+/** Play the change once more. Two names for one animation: restarting one by its own name would cost a layout. */
+function flash(element: HTMLElement): void {
+  const again = element.classList.contains("lw-changed");
+  element.classList.toggle("lw-changed", !again);
+  element.classList.toggle("lw-changed-again", again);
 }
 
-export function callRow(key: string, id: string): CallRow {
+export function callRow(id: string): CallRow {
   const cell = (name: string, index: number, ...children: Node[]): HTMLElement =>
     make("div", `lw-cell lw-${name}`, { role: "gridcell", "aria-colindex": index, dir: "auto" }, ...children);
   const shape = icon("");
@@ -62,7 +63,6 @@ export function callRow(key: string, id: string): CallRow {
     value: cell("value", 8, kind, amount),
   };
   const element = make("div", "lw-row", { role: "row", id }, ...Object.values(cells));
-  element.dataset.key = key;
   element.addEventListener("animationend", (event) => {
     if (event.target === element) element.classList.remove("lw-arrived");
   });
@@ -79,8 +79,13 @@ export function callRow(key: string, id: string): CallRow {
 
   return {
     element,
-    key,
     tick,
+    adopt(key) {
+      drawn = null;
+      element.dataset.key = key;
+      element.classList.remove("lw-arrived");
+      for (const flashed of [chip, amount]) flashed.classList.remove("lw-changed", "lw-changed-again");
+    },
     draw(call, context) {
       if (drawn === call) {
         tick(call, context);
@@ -110,9 +115,8 @@ export function callRow(key: string, id: string): CallRow {
       element.classList.toggle("lw-waiting", call.connectedAt === null);
       element.classList.toggle("lw-converted", row.is_converted === true);
       element.classList.toggle("lw-duplicate", row.is_duplicate === true);
-      if (changed) flash(chip, "lw-changed");
-      if (drawn !== null && value.kind === "revenue" && before !== amount.textContent)
-        flash(amount, "lw-changed");
+      if (changed) flash(chip);
+      if (drawn !== null && value.kind === "revenue" && before !== amount.textContent) flash(amount);
       drawn = call;
       tick(call, context);
     },
@@ -122,7 +126,7 @@ export function callRow(key: string, id: string): CallRow {
       element.classList.toggle("lw-active", active);
     },
     arrive() {
-      flash(element, "lw-arrived");
+      element.classList.add("lw-arrived");
     },
   };
 }

@@ -107,7 +107,7 @@ const text = (selector: string): string => root.querySelector(selector)?.textCon
 beforeEach(() => {
   vi.useFakeTimers({
     now: NOW,
-    toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "Date"],
+    toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "Date", "performance"],
   });
   for (const callback of Object.values(callbacks)) callback.mockReset();
   browser = fakeBrowser();

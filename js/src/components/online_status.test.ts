@@ -52,7 +52,7 @@ const button = (selector: string): HTMLButtonElement => root.querySelector(selec
 beforeEach(() => {
   vi.useFakeTimers({
     now: NOW,
-    toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "Date"],
+    toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "Date", "performance"],
   });
   browser = fakeBrowser();
   time = NOW;
