@@ -559,7 +559,7 @@ EVENTS = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=max(300, settings.default.max_examples))
 @given(st.lists(EVENTS, max_size=60))
 def test_any_loss_delay_repetition_and_order_ends_with_the_rows_of_the_feed(events):
     feeds = {name: feed_of(4, name=name, chunk=3) for name in "ab"}

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import logging
+
+import ipywidgets
 import pytest
 
 from livewidgets.live.client import Live
@@ -84,6 +88,56 @@ def test_the_status_of_the_connection_reaches_the_page(live, comms):
     assert page.answers[0]["ok"] is True
     table.close()
     status.close()
+
+
+def test_no_key_and_no_number_is_in_anything_that_is_saved(
+    live, sandbox, sandbox_db, campaign, comms, caplog
+):
+    sandbox_db.execute(
+        "insert into calls (campaign_id, status, caller_number) values (%s, 'ringing', '+15551239876')",
+        [campaign],
+    )
+    with caplog.at_level(logging.DEBUG):
+        tracker, status = CallTracker(live, campaign_id=campaign), OnlineStatus(live)
+        page = HubPage(hub(), comms)
+        page.open(tracker.feed, status.feed)
+        row = wait_until(lambda: next(iter(page.rows(tracker.feed).values()), None), 20, "the call")
+        saved = json.dumps(ipywidgets.Widget.get_manager_state(), default=str)
+        shown = repr([tracker, status, live, hub(), tracker._calls]) + str(tracker._repr_mimebundle_())
+        sent = str([(data, buffers) for _, _, data, buffers in comms])
+    assert row["caller"] == "+1 ••• ••• 9876"
+    for secret in (sandbox.anon_key, sandbox.manager_token, sandbox.service_key, "5551239876"):
+        assert secret not in saved + shown + sent
+        assert secret not in caplog.text
+    tracker.close()
+    status.close()
+
+
+def test_the_public_sees_masked_calls_with_their_names(sandbox, sandbox_db, campaign, comms):
+    [buyer] = sandbox_db.execute("insert into buyers (company_name) values ('Acme') returning id").fetchone()
+    sandbox_db.execute(
+        "insert into calls (campaign_id, buyer_id, status, caller_number) values (%s, %s, 'ringing', '+15551230001')",
+        [campaign, buyer],
+    )
+    with Live(sandbox.url, sandbox.anon_key) as public:
+        tracker = CallTracker(public, campaign_id=campaign)
+        page = HubPage(hub(), comms)
+        page.open(tracker.feed)
+        wait_until(lambda: page.rows(tracker.feed), 20, "the call")
+        wait_until(
+            lambda: (
+                [(row["campaign"], row["buyer"]) for row in page.rows(tracker.feed).values()]
+                == [("Solar", "Acme")]
+            ),
+            20,
+            "the names",
+        )
+        [row] = page.rows(tracker.feed).values()
+        assert row["caller"] == "+1 ••• ••• 0001"
+        assert page.meta(tracker.feed)["state"] == "live"
+        tracker.close()
+    sandbox_db.execute("delete from calls where buyer_id = %s", [buyer])
+    sandbox_db.execute("delete from buyers where id = %s", [buyer])
 
 
 def test_a_table_that_is_not_there_is_said_in_words(live, comms):

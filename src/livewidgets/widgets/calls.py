@@ -9,6 +9,7 @@ import heapq
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from livewidgets.core.change import Row
@@ -69,7 +70,11 @@ def normal_status(status: object) -> str:
     >>> normal_status("Cancelled"), normal_status("IN_PROGRESS"), normal_status("parked")
     ('canceled', 'in-progress', 'parked')
     """
-    text = "" if status is None else str(status)
+    return _normal("" if status is None else str(status))
+
+
+@lru_cache(maxsize=256)  # every row is asked, and there are few statuses
+def _normal(text: str) -> str:
     word = "-".join(text.casefold().replace("_", " ").replace("-", " ").split())
     word = _SPELLINGS.get(word, _SPELLINGS.get(word.replace("-", ""), word))
     return word if word in LIVE_STATUSES or word in ENDED_STATUSES else text
