@@ -287,6 +287,12 @@ def test_an_unknown_operator_lists_all_that_are_known():
     assert "5551234567" not in str(caught.value)
 
 
+def test_repr_shows_no_number():
+    where = Where.parse({"caller_number": "911", "note": ("like", "%5551234567%"), "id": ("not.in", [1, 2])})
+    assert repr(where) == "Where(<caller_number eq •••>, <id not in 1, 2>, <note like %••• ••• 4567%>)"
+    assert repr(Where()) == "Where()"
+
+
 def test_fixed_as_a_text_is_refused():
     with pytest.raises(FilterError, match=r"fixed=\('a',\)"):
         Where.parse({"a": 1}).realtime("a")

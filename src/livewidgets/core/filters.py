@@ -19,6 +19,7 @@ from decimal import Decimal
 from typing import Any, Self
 
 from livewidgets.core.change import Row
+from livewidgets.core.mask import PERSONAL_COLUMNS, mask_text
 from livewidgets.core.order import Order
 from livewidgets.core.patterns import like_pattern, posix_pattern
 from livewidgets.core.postgrest import after, bracketed, check_column, quoted_column
@@ -85,6 +86,11 @@ class Condition:
         """Say it as PostgREST does: ``not.in.(a,"b,c")``."""
         text = bracketed(self.values) if self.operator == "in" else self.values[0]
         return f"{'not.' if self.negated else ''}{self.operator}.{text}"
+
+    def __repr__(self) -> str:
+        # A filter may be a person's number, and a repr may end in a log.
+        shown = "•••" if self.column in PERSONAL_COLUMNS else mask_text(", ".join(self.values))
+        return f"<{self.column} {'not ' if self.negated else ''}{self.operator} {shown}>"
 
     def realtime(self) -> str | None:
         """Say it as Realtime does; None where that would not be certain to be read right."""
@@ -220,6 +226,9 @@ class Where:
 
     def __bool__(self) -> bool:
         return bool(self.conditions)
+
+    def __repr__(self) -> str:
+        return f"Where({', '.join(map(repr, self.conditions))})"
 
 
 def _condition(column: str, given: object) -> Condition:

@@ -185,8 +185,12 @@ class Replica:
         """
         if self._staged is None or (ticket is not None and ticket != self._ticket):
             return False
+        held = self._held.rows
         for row in rows:
-            self._staged[self._key_of_selected(row)] = row
+            key = self._key_of_selected(row)
+            # What is held already is kept: the copy can go at once, and the swap sees at a glance that nothing changed.
+            old = held.get(key)
+            self._staged[key] = old if old is not None and old == row else row
         return True
 
     def finish_snapshot(self, ticket: int | None = None, *, more: bool | None = None) -> Patch:
