@@ -60,7 +60,7 @@ export function onlineStatus(
   );
   const retry = make("button", "lw-retry", { type: "button", hidden: true }, "Retry now");
   const pill = make("div", "lw-pill", {}, toggle, retry);
-  const legs = make("dl", "lw-legs");
+  const legs = make("div", "lw-legs", { role: "list" });
   const tables = make("p", "lw-tables");
   const trouble = make("p", "lw-trouble", { dir: "auto" });
   const panel = make("div", "lw-panel", { id: panelId, hidden: true }, legs, tables, trouble);
@@ -108,7 +108,15 @@ export function onlineStatus(
 
   function drawLegs(list: readonly Leg[]): void {
     while (legs.childElementCount < list.length) {
-      legs.append(make("div", "lw-leg", {}, make("dt"), make("dd", "", {}, make("b"), make("span"))));
+      legs.append(
+        make(
+          "div",
+          "lw-leg",
+          { role: "listitem" },
+          make("span"),
+          make("span", "", {}, make("b"), make("span")),
+        ),
+      );
     }
     while (legs.childElementCount > list.length) legs.lastElementChild?.remove();
     for (const [index, leg] of list.entries()) {

@@ -148,9 +148,12 @@ export function callDuration(call: Call, now: number): number | null {
 /** What the call is worth: its revenue once there is some, before that the winning bid; nothing when it came to nothing. */
 export function callValue(call: Call): { amount: number | null; kind: "revenue" | "bid" } {
   const revenue = toNumber(call.row.revenue);
-  if (revenue !== null && (revenue !== 0 || call.ended)) return { amount: revenue, kind: "revenue" };
-  const lost = call.ended && call.status !== "completed";
-  return { amount: lost ? null : toNumber(call.row.bid), kind: "bid" };
+  if (revenue) return { amount: revenue, kind: "revenue" };
+  if (!call.ended) return { amount: toNumber(call.row.bid), kind: "bid" };
+  if (call.status !== "completed") return { amount: null, kind: "revenue" };
+  return revenue === null
+    ? { amount: toNumber(call.row.bid), kind: "bid" }
+    : { amount: revenue, kind: "revenue" };
 }
 
 /** Whether a call is on the board: it lives, or it ended not longer than `linger` seconds ago; null lingers for ever. */
