@@ -266,6 +266,17 @@ def test_a_change_during_a_reading_has_the_row_read_once_more():
     assert made.needs_reread == {(1,)}
 
 
+def test_a_row_that_leaves_during_a_reading_stays_away():
+    made = replica(row(1), where={"status": "ringing"})
+    made.apply([update(2, without=["note"])])
+    asked = made.take_reread()
+    made.apply([update(2, without=["note"], status="completed", version=2)])
+    assert not made.finish_reread(asked, [row(2)])
+    assert made.needs_reread == set()
+    made.apply([update(3, without=["note"]), update(3, without=["note"], status="completed")])
+    assert made.needs_reread == set()
+
+
 def test_a_delete_during_a_reading_wins():
     made = replica(row(1))
     made.apply([update(1, without=["note"], partial=True, version=2)])
@@ -420,6 +431,16 @@ def test_a_full_window_is_known_to_hold_all_when_the_reader_says_so():
     cut = window(5, 4, 3, 2, more=True)
     assert ranks(cut) == [5, 4, 3]
     assert cut.truncated
+
+
+def test_a_row_that_was_read_on_two_pages_does_not_make_a_window_look_complete():
+    made = Replica(("id",), Where(), Order.parse("-rank"), 3)
+    made.begin_snapshot()
+    made.add_page([row(1, rank=9), row(2, rank=8)])
+    made.add_page([row(1, rank=7)])
+    made.finish_snapshot()
+    assert made.truncated
+    assert made.needs_refill
 
 
 def test_a_limit_without_an_order_goes_by_key():

@@ -90,7 +90,7 @@ if NIGHTLY:
 
 
 @pytest.mark.timeout(3600 if NIGHTLY else 120)
-@pytest.mark.parametrize("seed", range(1000 if NIGHTLY else 150))
+@pytest.mark.parametrize("seed", range(3000) if NIGHTLY else [*range(120), 283])
 def test_a_long_walk_ends_right_at_every_rest(seed):
     chance = random.Random(seed)
     world = World(

@@ -94,6 +94,7 @@ class Replica:
         self._reading: set[Key] = set()
         self._folded: dict[Key, _Folded] = {}
         self._staged: dict[Key, Row] | None = None
+        self._staged_rows = 0
         self._ticket = 0
         self._refill = False
         self._cache: tuple[int, tuple[Row, ...]] = (0, ())
@@ -158,6 +159,7 @@ class Replica:
             # On a healthy stream all that was taken down so far is in the pages to come.
             self._folded = {}
         self._staged = {}
+        self._staged_rows = 0
         self.needs_snapshot = False
         self._refill = refill and self.loaded and not self.stale
         self._ticket += 1
@@ -188,6 +190,7 @@ class Replica:
         held = self._held.rows
         for row in rows:
             key = self._key_of_selected(row)
+            self._staged_rows += 1
             # What is held already is kept: the copy can go at once, and the swap sees at a glance that nothing changed.
             old = held.get(key)
             self._staged[key] = old if old is not None and old == row else row
@@ -214,7 +217,8 @@ class Replica:
         if staged is None or (ticket is not None and ticket != self._ticket):
             return Patch(self.version)
         if more is None:
-            more = self.limit is not None and len(staged) >= self.limit
+            # By the rows that were read: one that moved between two pages was read twice.
+            more = self.limit is not None and self._staged_rows >= self.limit
         fresh = self._new(staged, more=more)
         if not staged:
             fresh.columns = self._held.columns
@@ -350,11 +354,14 @@ class Replica:
         old = held.rows.get(key)
         if not partial and old is not None and not waiting:
             held.put(key, {**old, **record})
-        elif old is not None or held.may_hold(key, record):
+        else:
             # A row of which something is unknown stays as it is until it has been read; a reading under way may be
             # older than this change.
-            rereads.add(key)
             self._reading.discard(key)
+            if old is not None or held.may_hold(key, record):
+                rereads.add(key)
+            else:
+                rereads.discard(key)
 
     def _fold(self, key: Key, record: Row | None, change: Change) -> None:
         folded = self._folded.get(key)
