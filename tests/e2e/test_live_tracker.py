@@ -8,8 +8,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from livewidgets.testing import wait_until
 from playwright.sync_api import Locator, Page, expect
+
+from livewidgets.testing import wait_until
 
 from .hosts import expect_live, showing
 
