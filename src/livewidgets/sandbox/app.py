@@ -85,7 +85,9 @@ def serve_options() -> dict[str, Any]:
     }
 
 
-def create_app(database: Database, wal: WalStream, keys: Keys, options: object = None) -> Starlette:
+def create_app(
+    database: Database, wal: WalStream, keys: Keys, options: AppOptions | None = None
+) -> Starlette:
     """Make the application; its lifespan starts and stops what runs beside the requests.
 
     Parameters
@@ -97,7 +99,7 @@ def create_app(database: Database, wal: WalStream, keys: Keys, options: object =
     keys
         The sandbox's keys.
     """
-    options = options if isinstance(options, AppOptions) else AppOptions()
+    options = options or AppOptions()
     tokens = Tokens(keys)
     catalog = Catalog(database)
     rest = Rest(database, catalog, tokens, max_rows=options.max_rows, max_body=MAX_BODY)

@@ -155,13 +155,18 @@ group by a.attrelid
 """
 _WATCH = """
 create schema if not exists sandbox;
-create or replace function sandbox.tell_ddl() returns event_trigger language plpgsql as
-  $$ begin perform pg_notify('pgrst', 'reload schema'); end $$;
-drop event trigger if exists sandbox_ddl;
-create event trigger sandbox_ddl on ddl_command_end
-  execute function sandbox.tell_ddl();
-drop event trigger if exists sandbox_drop;
-create event trigger sandbox_drop on sql_drop execute function sandbox.tell_ddl();
+do $$ begin
+  if to_regprocedure('sandbox.tell_ddl()') is null then
+    create function sandbox.tell_ddl() returns event_trigger language plpgsql as
+      $f$ begin perform pg_notify('pgrst', 'reload schema'); end $f$;
+  end if;
+end $$;
+do $$ begin
+  if not exists (select from pg_event_trigger where evtname = 'sandbox_ddl') then
+    create event trigger sandbox_ddl on ddl_command_end execute function sandbox.tell_ddl();
+    create event trigger sandbox_drop on sql_drop execute function sandbox.tell_ddl();
+  end if;
+end $$;
 """
 
 

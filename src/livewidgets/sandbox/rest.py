@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 import difflib
-import io
 import json
 import re
 import time
@@ -26,20 +24,29 @@ from livewidgets.sandbox.auth import (
     NO_KEY,
     OPAQUE_PREFIXES,
     Claims,
-    Refusal,
     TokenRefusedError,
     Tokens,
     bearer,
 )
-from livewidgets.sandbox.rest_errors import RestError, bad_body, from_postgres, unknown_column, unknown_table
+from livewidgets.sandbox.rest_errors import RestError, bad_body, unknown_column, unknown_table
+from livewidgets.sandbox.rest_http import (
+    OBJECT,
+    content_range,
+    media_type,
+    not_one,
+    out_of_range,
+    preferences,
+    read_rows,
+    refused,
+    to_csv,
+    translated,
+)
 from livewidgets.sandbox.rest_sql import Statement
 
 if TYPE_CHECKING:
     from livewidgets.sandbox.catalog import Catalog, Rights, Table
     from livewidgets.sandbox.postgres import Database
 
-OBJECT = "application/vnd.pgrst.object+json"
-ARRAY = "application/vnd.pgrst.array+json"
 #: The schemas that requests may name.
 SCHEMAS = ("public",)
 #: Milliseconds that a statement may take, by role; as Supabase sets them.
@@ -130,9 +137,9 @@ class Rest:
     async def _guarded(self, request: Request, answer: Callable[[Request, Claims], Any]) -> Response:
         claims: Claims | None = None
         try:
-            refused, claims = self._who(request)
-            if refused is not None:
-                return refused
+            turned_away, claims = self._who(request)
+            if turned_away is not None:
+                return turned_away
             response: Response = await answer(request, claims)
             return response
         except RestError as error:
@@ -141,7 +148,7 @@ class Rest:
             return Response(status_code=400)
         except psycopg.Error as error:
             anonymous = claims is None or claims.role == "anon"
-            return _translated(error, anonymous=anonymous).response()
+            return translated(error, anonymous=anonymous).response()
         except (PoolTimeout, OSError):
             return RestError(503, "PGRST001", "Database client error. Retrying the connection.").response()
 
@@ -161,7 +168,7 @@ class Rest:
         try:
             return None, self._tokens.verify(token, now, strict=False)
         except TokenRefusedError as error:
-            raise _refused(error, token) from error
+            raise refused(error, token) from error
 
     async def _document(self, request: Request, claims: Claims) -> Response:
         if request.method not in ("GET", "HEAD"):
@@ -217,14 +224,14 @@ class Rest:
         ]
         if "\0" in query_string or any("\0" in key + value for key, value in parameters):
             raise RestError(400, "22021", 'invalid byte sequence for encoding "UTF8": 0x00')
-        accept, strip_nulls = _accept(request.headers.get("accept", "*/*"))
+        accept, strip_nulls = media_type(request.headers.get("accept", "*/*"))
         return _Ask(
             request.method,
             table,
             rights,
             claims,
             rest_query.parse(parameters, name),
-            _prefer(request.headers.getlist("prefer")),
+            preferences(request.headers.getlist("prefer")),
             accept,
             strip_nulls,
             b"" if reading else await self._body(request),
@@ -249,7 +256,7 @@ class Rest:
             if found[2]:
                 limit = int(found[2]) - offset + 1
                 if limit < 0:
-                    raise _out_of_range(offset, None)
+                    raise out_of_range(offset, None)
         limit = self._max_rows if limit is None else min(limit, self._max_rows)
         query = rest_query.Query(query.select, query.where, query.order, limit, offset)
         counted = ask.prefer.get("count") in ("exact", "planned", "estimated")
@@ -259,15 +266,15 @@ class Rest:
         made = rest_sql.answer(rows, single=ask.single, strip_nulls=ask.strip_nulls, total=total)
         all_rows, page, body = await self._run(ask, made, statement.parameters)
         if all_rows is not None and offset > 0 and offset >= all_rows:
-            raise _out_of_range(offset, all_rows)
+            raise out_of_range(offset, all_rows)
         partial = all_rows is not None and page < all_rows
-        headers = {"content-range": _content_range(offset, page, all_rows)}
+        headers = {"content-range": content_range(offset, page, all_rows)}
         if ask.single and page != 1:
-            raise _not_one(page)
+            raise not_one(page)
         return self._respond(ask, body, 206 if partial else 200, headers)
 
     async def _insert(self, ask: _Ask) -> Response:
-        rows, single_row = _rows(ask.body)
+        rows, single_row = read_rows(ask.body)
         columns = _columns(ask, rows)
         resolution = ask.prefer.get("resolution")
         conflict = None
@@ -287,7 +294,7 @@ class Rest:
         return await self._change(ask, statement, change, 201, 201)
 
     async def _update(self, ask: _Ask) -> Response:
-        rows, single_row = _rows(ask.body)
+        rows, single_row = read_rows(ask.body)
         columns = _columns(ask, rows)
         if not rows or not columns:
             return self._respond(ask, "[]", 200 if _represented(ask) else 204, {"content-range": "*/*"})
@@ -311,7 +318,7 @@ class Rest:
 
         def check(count: int) -> None:
             if ask.single and represented and count != 1:
-                raise _not_one(count)
+                raise not_one(count)
             most = ask.prefer.get("max-affected", "")
             if ask.prefer.get("handling") == "strict" and most.isdecimal() and count > int(most):
                 raise RestError(
@@ -324,7 +331,7 @@ class Rest:
         _, count, body = await self._run(ask, made, statement.parameters, check)
         total = count if ask.prefer.get("count") else None
         if ask.method == "PATCH":
-            headers = {"content-range": _content_range(0, count, total)}
+            headers = {"content-range": content_range(0, count, total)}
         else:
             headers = {"content-range": f"*/{'*' if total is None else total}"}
         return self._respond(ask, body, shown if represented else silent, headers)
@@ -375,68 +382,12 @@ class Rest:
                 headers["content-type"] = f"{ask.accept}; charset=utf-8"
             return Response(status_code=status, headers=headers)
         if ask.accept == "text/csv":
-            return Response(_csv(body or "[]"), status, headers, "text/csv; charset=utf-8")
+            return Response(to_csv(body or "[]"), status, headers, "text/csv; charset=utf-8")
         return Response((body or "[]").encode(), status, headers, f"{ask.accept}; charset=utf-8")
-
-
-def _refused(error: TokenRefusedError, token: str) -> RestError:
-    headers = {"www-authenticate": f'Bearer error="invalid_token", error_description="{error.message}"'}
-    if error.refusal is Refusal.EXPIRED:
-        return RestError(401, "PGRST303", "JWT expired", headers=headers)
-    if error.refusal is Refusal.SIGNATURE:
-        details = "None of the keys was able to decode the JWT"
-        return RestError(401, "PGRST301", "No suitable key or wrong key type", details, headers=headers)
-    return RestError(401, "PGRST301", f"Expected 3 parts in JWT; got {token.count('.') + 1}", headers=headers)
-
-
-def _translated(error: psycopg.Error, *, anonymous: bool) -> RestError:
-    if error.sqlstate is None and isinstance(error, psycopg.DataError):
-        # The driver's own: a NUL in a text.
-        return RestError(400, "22021", 'invalid byte sequence for encoding "UTF8": 0x00')
-    return from_postgres(error, anonymous=anonymous)
-
-
-def _prefer(headers: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for part in ",".join(headers).split(","):
-        name, equals, value = part.strip().partition("=")
-        if equals:
-            found.setdefault(name.strip().lower(), value.strip())
-    return found
-
-
-def _accept(header: str) -> tuple[str, bool]:
-    """Return the media type to answer with, and whether nulls are to be left out."""
-    for part in header.split(","):
-        name, *options = (word.strip().lower() for word in part.split(";"))
-        strip = "nulls=stripped" in options
-        if name in ("*/*", "application/*", "application/json", ARRAY, ""):
-            return "application/json" if name != ARRAY else ARRAY, strip
-        if name == "application/vnd.pgrst.object":
-            name = OBJECT
-        if name in (OBJECT, "text/csv"):
-            return name, strip
-    raise RestError(406, "PGRST107", f"None of these media types are available: {header[:200]}")
 
 
 def _represented(ask: _Ask) -> bool:
     return ask.prefer.get("return") == "representation"
-
-
-def _rows(body: bytes) -> tuple[list[dict[str, Any]], bool]:
-    """Read the rows of a body, and whether it was one object."""
-    try:
-        found = json.loads(body.decode(), parse_float=str, parse_int=str, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise bad_body("Empty or invalid json") from error
-    rows = [found] if isinstance(found, dict) else found
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise bad_body("Empty or invalid json")
-    return rows, isinstance(found, dict)
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(name)
 
 
 def _columns(ask: _Ask, rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
@@ -450,50 +401,3 @@ def _columns(ask: _Ask, rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
         if name not in ask.table.columns:
             raise unknown_column(ask.table.name, name)
     return tuple(dict.fromkeys(columns))
-
-
-def _not_one(count: int) -> RestError:
-    return RestError(
-        406,
-        "PGRST116",
-        "Cannot coerce the result to a single JSON object",
-        f"The result contains {count} rows",
-    )
-
-
-def _out_of_range(offset: int, total: int | None) -> RestError:
-    if total is None:
-        return RestError(
-            416,
-            "PGRST103",
-            "Requested range not satisfiable",
-            "The lower boundary must be lower than or equal to the upper boundary in the Range header.",
-        )
-    details = f"An offset of {offset} was requested, but there are only {total} rows."
-    headers = {"content-range": f"*/{total}"}
-    return RestError(416, "PGRST103", "Requested range not satisfiable", details, headers=headers)
-
-
-def _content_range(offset: int, page: int, total: int | None) -> str:
-    rows = f"{offset}-{offset + page - 1}" if page else "*"
-    return f"{rows}/{'*' if total is None else total}"
-
-
-def _csv(body: str) -> str:
-    rows = json.loads(body, parse_float=str, parse_int=str)
-    rows = [rows] if isinstance(rows, dict) else rows
-    out = io.StringIO()
-    if rows:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(rows[0])
-        for row in rows:
-            writer.writerow([_csv_value(value) for value in row.values()])
-    return out.getvalue().removesuffix("\n")
-
-
-def _csv_value(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "t" if value else "f"
-    return value if isinstance(value, str) else json.dumps(value)

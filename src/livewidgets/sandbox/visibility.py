@@ -34,7 +34,7 @@ async def visible(
 ) -> set[tuple[int, Key]]:
     """Table oid and key of those wanted rows that the role sees now.
 
-    A policy that fails hides the rows that it was asked for: nothing is shown by accident.
+    A policy that fails for a row hides this row: nothing is shown by accident.
 
     Parameters
     ----------
@@ -45,28 +45,55 @@ async def visible(
     wanted
         Keys by table oid.
     """
+    try:
+        return await _ask(connection, role, claims, wanted, snapshot)
+    except (psycopg.OperationalError, psycopg.InterfaceError):
+        raise  # the database is gone, or too slow: nobody has been asked, and the caller has to say so
+    except psycopg.DatabaseError as error:
+        halves = _halves(wanted)
+        if halves is None:
+            logger.warning("A row-level security policy failed (%s); its row stays hidden.", error.sqlstate)
+            return set()
+    # One row's failure must not hide the others.
+    found = [await visible(connection, role, claims, half, snapshot) for half in halves]
+    return found[0] | found[1]
+
+
+async def _ask(
+    connection: AsyncConnection[TupleRow],
+    role: str,
+    claims: str,
+    wanted: Mapping[int, Sequence[Key]],
+    snapshot: Snapshot,
+) -> set[tuple[int, Key]]:
     queries: list[sql.Composable] = []
     parameters: list[list[str | None]] = []
     for oid, keys in wanted.items():
-        table = snapshot.by_oid[oid]
-        queries.append(_query(table, oid, snapshot))
+        queries.append(_query(snapshot.by_oid[oid], oid, snapshot))
         parameters += [list(column) for column in zip(*keys, strict=True)]
-    found: set[tuple[int, Key]] = set()
-    try:
-        async with connection.transaction():
-            await connection.execute(
-                "select set_config('role', %s, true), set_config('request.jwt.claims', %s, true),"
-                " set_config('statement_timeout', %s, true)",
-                [role, claims, str(TIMEOUT)],
-            )
-            cursor = await connection.execute(sql.SQL(" union all ").join(queries), parameters)
-            for oid, at in await cursor.fetchall():
-                found.add((oid, wanted[oid][at - 1]))
-    except (psycopg.DatabaseError, psycopg.InterfaceError) as error:
-        if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
-            raise  # the database is gone: that is for the caller to handle
-        logger.warning("A row-level security policy failed (%s); its rows stay hidden.", error.sqlstate)
-    return found
+    async with connection.transaction():
+        await connection.execute(
+            "select set_config('role', %s, true), set_config('request.jwt.claims', %s, true),"
+            " set_config('statement_timeout', %s, true)",
+            [role, claims, str(TIMEOUT)],
+        )
+        cursor = await connection.execute(sql.SQL(" union all ").join(queries), parameters)
+        return {(oid, wanted[oid][at - 1]) for oid, at in await cursor.fetchall()}
+
+
+def _halves(
+    wanted: Mapping[int, Sequence[Key]],
+) -> tuple[dict[int, Sequence[Key]], dict[int, Sequence[Key]]] | None:
+    """Split what is wanted in two; None when it is one row."""
+    if len(wanted) > 1:
+        oids = list(wanted)
+        middle = len(oids) // 2
+        return {oid: wanted[oid] for oid in oids[:middle]}, {oid: wanted[oid] for oid in oids[middle:]}
+    ((oid, keys),) = wanted.items()
+    if len(keys) == 1:
+        return None
+    middle = len(keys) // 2
+    return {oid: keys[:middle]}, {oid: keys[middle:]}
 
 
 def _query(table: Table, oid: int, snapshot: Snapshot) -> sql.Composed:

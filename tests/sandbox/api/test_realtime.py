@@ -91,6 +91,21 @@ async def test_columns_that_a_role_may_not_read_are_left_out(server: Server, db:
         db.execute("delete from calls")
 
 
+async def test_a_policy_that_fails_hides_its_rows_only(server: Server, db: Db) -> None:
+    db.execute(
+        """create table moody (id int primary key); grant all on moody to anon;
+        alter table moody enable row level security;
+        create policy moody on moody using (1 / (id - 1) >= 0);
+        alter publication supabase_realtime add table moody"""
+    )
+    async with Phoenix(server) as phoenix:
+        await phoenix.subscribe("realtime:m", binding("moody"))
+        db.execute("insert into moody select generate_series(0, 4)")
+        assert [data(await phoenix.frame())["record"]["id"] for _ in range(3)] == [2, 3, 4]
+        await phoenix.quiet()
+    db.execute("drop table moody")
+
+
 async def test_without_a_grant_there_is_an_error_instead_of_the_row(server: Server, db: Db) -> None:
     db.execute(
         "create table locked (id int primary key, body text); alter publication supabase_realtime add table locked"
