@@ -68,6 +68,13 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class Refuse:
+    """Send this frame, which refuses a join; the real server takes its time for it."""
+
+    frame: str | bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """Close the socket."""
 
@@ -113,7 +120,7 @@ class Presence:
     meta: Mapping[str, Any] | None
 
 
-Effect = Send | Close | Joined | Left | Subscribe | Broadcast | Presence
+Effect = Send | Refuse | Close | Joined | Left | Subscribe | Broadcast | Presence
 
 
 @dataclass
@@ -279,7 +286,7 @@ class Connection:
         return [self._reply(message, "ok", {}), Presence(channel, tracked)]
 
     def _refuse(self, message: Message, reason: str) -> list[Effect]:
-        return [self._reply(message, "error", {"reason": reason})]
+        return [Refuse(self._reply(message, "error", {"reason": reason}).frame)]
 
     def _expel(self, channel: Channel, message: str) -> list[Effect]:
         return [self._system(channel, "system", message, "error"), *self._close(channel)]

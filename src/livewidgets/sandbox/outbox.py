@@ -19,7 +19,7 @@ class Outbox:
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
-        self._frames: deque[tuple[str | bytes, str]] = deque()
+        self._frames: deque[str | bytes | tuple[str, str, str]] = deque()
         self._limit = limit
         self._size = 0
         self._wake = asyncio.Event()
@@ -30,12 +30,19 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._frames)
 
-    def put(self, head: str | bytes, tail: str = "") -> None:
-        """Take a frame. Its head may be shared with other sockets; the two are joined when it is sent."""
+    def put(self, frame: str | bytes) -> None:
+        """Take a frame."""
+        self._put(frame, len(frame))
+
+    def put_change(self, before: str, payload: str, after: str) -> None:
+        """Take a frame in parts: the payload is shared with other sockets, and they are joined when it is sent."""
+        self._put((before, payload, after), len(before) + len(payload) + len(after))
+
+    def _put(self, frame: str | bytes | tuple[str, str, str], size: int) -> None:
         if self.overflow.is_set() or self.close_code is not None:
             return
-        self._frames.append((head, tail))
-        self._size += len(head) + len(tail)
+        self._frames.append(frame)
+        self._size += size
         if self._size > self._limit:
             self.overflow.set()
             self._frames.clear()
@@ -57,6 +64,8 @@ class Outbox:
         """Take the next frame; None when there is none."""
         if not self._frames:
             return None
-        head, tail = self._frames.popleft()
-        self._size -= len(head) + len(tail)
-        return head + tail if isinstance(head, str) else head
+        frame = self._frames.popleft()
+        if isinstance(frame, tuple):
+            frame = "".join(frame)
+        self._size -= len(frame)
+        return frame

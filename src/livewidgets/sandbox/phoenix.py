@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from json.encoder import encode_basestring as quote
 from typing import Any, Protocol
 
-__all__ = ["V1", "Codec", "Message", "change_parts", "dump", "quote"]
+__all__ = ["V1", "Codec", "Message", "change_payload", "dump", "quote"]
 
 
 def dump(value: object) -> str:
@@ -34,6 +34,9 @@ class Codec(Protocol):
 
     def encode(self, message: Message) -> str | bytes:
         """Write a server's frame."""
+
+    def around_change(self, topic: str) -> tuple[str, str]:
+        """Return what stands before and after the payload of a channel's postgres_changes frames."""
 
 
 class V1:
@@ -64,13 +67,11 @@ class V1:
             f'"ref":{dump(message.ref)},"topic":{quote(message.topic)}}}'
         )
 
+    def around_change(self, topic: str) -> tuple[str, str]:
+        """Return what stands before and after the payload: event, then ref and topic."""
+        return '{"event":"postgres_changes","payload":', f',"ref":null,"topic":{quote(topic)}}}'
 
-def change_parts(data: str, ids: tuple[int, ...]) -> str:
-    """Write a postgres_changes frame of protocol 1.0.0 up to its topic: the part that channels can share."""
-    return (
-        '{"event":"postgres_changes","payload":{"data":'
-        + data
-        + ',"ids":['
-        + ",".join(map(str, ids))
-        + ']},"ref":null,"topic":'
-    )
+
+def change_payload(data: str, ids: tuple[int, ...]) -> str:
+    """Write the payload of a postgres_changes frame: the part that channels share."""
+    return f'{{"data":{data},"ids":[{",".join(map(str, ids))}]}}'

@@ -55,14 +55,15 @@ class RealtimeOptions:
     ----------
     idle
         Seconds without a frame until a socket is closed; None for never.
-    refusal_delay
-        Seconds that a refused connection or join waits for its answer (2 and 5 on the real server).
+    refusal_delay, join_refusal_delay
+        Seconds that a refused connection, and a refused join, wait for their answer (2 and 5 on the real server).
     outbox_limit
         Bytes that may wait for one socket.
     """
 
     idle: float | None = effects.IDLE
     refusal_delay: float = 0.0
+    join_refusal_delay: float = 0.0
     outbox_limit: int = 32 * 1024 * 1024
 
 
@@ -304,6 +305,13 @@ class Socket:
             match effect:
                 case effects.Send(frame):
                     self.outbox.put(frame)
+                case effects.Refuse(frame):
+                    if self._realtime.options.join_refusal_delay:
+                        asyncio.get_running_loop().call_later(
+                            self._realtime.options.join_refusal_delay, self.outbox.put, frame
+                        )
+                    else:
+                        self.outbox.put(frame)
                 case effects.Close(code):
                     self.outbox.close(code)
                 case effects.Joined(channel, presence):
@@ -347,7 +355,7 @@ class Socket:
                 return
             if not self._realtime.streaming.is_set():
                 continue
-            subscriptions.add(channel, group, self.outbox, channel.topic)
+            subscriptions.add(channel, group, self.outbox, self.connection.codec.around_change(channel.topic))
             self.subscribed.add(channel)
             self.perform(self.connection.subscribed(channel))
             return

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from livewidgets.sandbox import bindings, conditions
 from livewidgets.sandbox.bindings import Binding, BindingError
 from livewidgets.sandbox.encoding import NO_KEY, NO_RIGHTS, Plan, refusal
-from livewidgets.sandbox.phoenix import change_parts, dump, quote
+from livewidgets.sandbox.phoenix import change_payload, dump
 from livewidgets.sandbox.visibility import Key, visible
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ CHUNK = 250
 class Outbox(Protocol):
     """Where frames go; taking one never waits."""
 
-    def put(self, head: str, tail: str = "") -> None:
-        """Take a frame in two parts, of which the first is shared with others."""
+    def put_change(self, before: str, payload: str, after: str) -> None:
+        """Take a frame in three parts, of which the payload is shared with others."""
 
 
 @dataclass(eq=False)
@@ -44,8 +44,8 @@ class Group:
     bindings: tuple[Binding, ...]
     #: By table oid.
     watches: dict[int, tuple[Watch, ...]] = field(default_factory=dict)
-    #: Outbox and the frame's end (the topic) by member.
-    members: dict[object, tuple[Outbox, str]] = field(default_factory=dict)
+    #: Outbox, and what stands around the payload in the member's frames.
+    members: dict[object, tuple[Outbox, str, str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -98,13 +98,19 @@ class Subscriptions:
             await self._prepare(group, await self._catalog.fresh())
         return group
 
-    def add(self, member: object, group: Group, outbox: Outbox, topic: str) -> None:
-        """Deliver a checked group's changes to this member from now on."""
+    def add(self, member: object, group: Group, outbox: Outbox, around: tuple[str, str]) -> None:
+        """Deliver a checked group's changes to this member from now on.
+
+        Parameters
+        ----------
+        around
+            What stands before and after the payload in its frames.
+        """
         self.remove(member)
         name = (group.role, group.claims, dump([binding.raw for binding in group.bindings]))
         known = self._groups.setdefault(name, group)
         known.watches = group.watches
-        known.members[member] = (outbox, f"{quote(topic)}}}")
+        known.members[member] = (outbox, *around)
         self._of[member] = name
 
     def remove(self, member: object) -> None:
@@ -249,9 +255,9 @@ class Subscriptions:
                 else:
                     data = self._plan(change.relation, delivery, snapshot).encode(change)
                 encoded[what] = data
-            head = change_parts(data, delivery.ids)
-            for outbox, tail in group.members.values():
-                outbox.put(head, tail)
+            payload = change_payload(data, delivery.ids)
+            for outbox, before, after in group.members.values():
+                outbox.put_change(before, payload, after)
 
     def _plan(self, relation: Relation, delivery: _Delivery, snapshot: Snapshot) -> Plan:
         name = (id(relation), delivery.columns)

@@ -20,6 +20,7 @@ from livewidgets.sandbox.connection import (
     Joined,
     Left,
     Presence,
+    Refuse,
     Send,
     Subscribe,
 )
@@ -45,7 +46,7 @@ def push(
 
 
 def sent(effects: list[Effect]) -> list[dict[str, Any]]:
-    return [json.loads(effect.frame) for effect in effects if isinstance(effect, Send)]
+    return [json.loads(effect.frame) for effect in effects if isinstance(effect, Send | Refuse)]
 
 
 def join(
