@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -102,7 +103,7 @@ def _announce(info: SandboxInfo) -> None:
         f"URL          {info.url}",
         f"anon key     {info.anon_key}",
         f"service key  {info.service_key}",
-        f"database     psql {info.dsn}",
+        f"database     psql {shlex.quote(info.dsn)}",
     ]
     if info.started:
         lines.append("For trying and testing, not for production. Ctrl-C stops it.")

@@ -230,7 +230,7 @@ def test_a_database_without_logical_replication_says_what_to_do(data: Path) -> N
         patch.setitem(cluster._SETTINGS, "wal_level", "replica")
         other = Postgres.start(data)
     try:
-        with pytest.raises(PostgresUnavailableError, match="wal_level=replica.*alter system"):
+        with pytest.raises(PostgresUnavailableError, match=r"wal_level=replica.*alter system"):
             Postgres.start(dsn=other.dsn)
     finally:
         other.stop()

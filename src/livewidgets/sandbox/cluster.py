@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 START_LIMIT = 30.0
 STOP_LIMIT = 5.0
 _POLL = 0.01
+_HAS_PROC = sys.platform == "linux" and Path("/proc/self/cwd").exists()
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -90,7 +91,7 @@ class Cluster:
         """Make the data directory where there is none, and start the postmaster or take over the running one."""
         deadline = time.monotonic() + START_LIMIT
         self._data.mkdir(parents=True, exist_ok=True)
-        if self._owner is not None:
+        if self._owner is not None and not _HAS_PROC:
             _let_through(self._data)
         made = (self._path / "PG_VERSION").exists()
         self._password = self._read_password(must_exist=made)
@@ -151,7 +152,7 @@ class Cluster:
                 subprocess.run(
                     [
                         self._bin / "initdb",
-                        *("-D", aside, "-U", "postgres", "--pwfile", secret, "--auth=scram-sha-256"),
+                        *("-D", self._named(aside), "-U", "postgres", "--pwfile", secret, "--auth=scram-sha-256"),
                         *("--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"),
                         *("--no-sync", "--no-instructions"),
                     ],
@@ -174,7 +175,7 @@ class Cluster:
         options = [f"--{name}={value}" for name, value in {**_SETTINGS, "port": str(port)}.items()]
         with self._log.open("wb") as log:
             self._child = subprocess.Popen(
-                [self._bin / "postgres", "-D", self._path, *options],
+                [self._bin / "postgres", "-D", self._named(self._path), *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -240,6 +241,14 @@ class Cluster:
         if self._child is not None and self._child.pid == process.pid:
             self._child.wait()
             self._child = None
+
+    def _named(self, folder: Path) -> str:
+        """Name a folder for a program that starts in it.
+
+        Run as another user, it may be barred from a parent of the folder, ``/root`` for one. The kernel's link to
+        the current folder does not pass through the parents.
+        """
+        return "/proc/self/cwd" if self._owner is not None and _HAS_PROC else str(folder)
 
     def _identity(self) -> dict[str, Any]:
         """Whom to run as: Postgres refuses root."""

@@ -198,7 +198,8 @@ class _Player:
         while True:
             try:
                 connection = await self._connect()
-                async with connection.transaction(), connection.pipeline():
+                # No pipeline: cancelled or failed half way, it leaves the connection in the middle of something.
+                async with connection.transaction():
                     for step in steps:
                         await connection.execute(*self._statement(step))
                 break
