@@ -18,8 +18,9 @@ from livewidgets.traits import Flag, Number, OptionalText, Owner, Pixels, Text, 
 from livewidgets.widgets.assets import bundle
 from livewidgets.widgets.base import LiveWidget
 from livewidgets.widgets.calls import COLUMNS, Board, call_cells, masked_caller, number_of, open_caller
-from livewidgets.widgets.exchange import OpenFeed, trouble
+from livewidgets.widgets.exchange import OpenFeed
 from livewidgets.widgets.lookup import Lookup, open_lookup
+from livewidgets.widgets.trouble import trouble
 
 #: The newest calls that are followed where the tracker opens the table itself.
 WINDOW = 5_000
@@ -153,8 +154,10 @@ class CallSource:
     def _describe(self, feed: OpenFeed) -> None:
         status = self._status or self.calls.status
         limit = self.calls.limit
+        # It is tried again for ever, but a reader who has seen nothing yet should hear why.
+        failing = status.state is TableState.LOADING and status.error is not None
         meta: dict[str, Any] = {
-            "state": status.state.value,
+            "state": (TableState.ERROR if failing else status.state).value,
             "since": round(status.since * 1000),
             "rows": len(feed.rows),
             # Old calls that the window does not hold are no loss, unless calls that live may be among them.
@@ -162,7 +165,7 @@ class CallSource:
             "version": self.calls.version,
             "masked": self.masked,
         }
-        if status.error is not None and status.state in (TableState.ERROR, TableState.STALE):
+        if status.error is not None:
             meta["error"] = trouble(status.error)
         feed.describe(meta)
 

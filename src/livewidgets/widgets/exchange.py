@@ -6,22 +6,16 @@ a timer and a way out.
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-import logging
 import time
-import traceback
-from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, Protocol
 
 from livewidgets.core.frame import Feed
 from livewidgets.core.pages import PROTOCOL, Pages
 from livewidgets.errors import CommandError, LiveWidgetsError
-
-logger = logging.getLogger("livewidgets")
+from livewidgets.widgets.commands import Commands
+from livewidgets.widgets.trouble import report, trouble_meta
 
 #: Seconds between beats while a page is there.
 BEAT = 2.0
@@ -29,11 +23,6 @@ BEAT = 2.0
 PULSE = 0.25
 #: The main loop counts as busy after this many seconds without an answer.
 BUSY_AFTER = 0.3
-#: Answers to commands: at most one in this many seconds, and so many waiting.
-ANSWER_PAUSE = 0.02
-ANSWERS = 500
-#: Commands that are remembered, so that one said twice is carried out once.
-COMMANDS = 256
 
 
 class Loop(Protocol):
@@ -161,10 +150,7 @@ class Exchange:
         self._pulse: Any = None
         self._beat_at = 0.0
         self._beats = 0
-        self._commands: OrderedDict[tuple[str, str], dict[str, Any] | None] = OrderedDict()
-        self._answers: deque[dict[str, Any]] = deque()
-        self._answering: Any = None
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._commands = Commands(lambda name: self._sources.get(name, _GONE), self._post, loop)
         self._closed = False
 
     # Feeds
@@ -230,7 +216,7 @@ class Exchange:
         if self._closed or not isinstance(content, Mapping):
             return
         if not self.pages.hear(content, self.loop.time()) and content.get("t") == "cmd":
-            self._carry_out(content)
+            self._commands.carry_out(content)
         self.news()
 
     def news(self) -> None:
@@ -312,110 +298,23 @@ class Exchange:
         except Exception as error:  # noqa: BLE001 - the next one may get through
             report("A message to the pages could not be sent", error)
 
-    # Commands
-
-    def _carry_out(self, content: Mapping[str, Any]) -> None:
-        client, number = content.get("client"), content.get("id")
-        if not isinstance(client, str) or not isinstance(number, str) or len(self._answers) >= ANSWERS:
-            return
-        identity = (client, number)
-        if identity in self._commands:
-            before = self._commands[identity]
-            if before is not None:
-                self._answer(before)
-            return
-        self._commands[identity] = None
-        while len(self._commands) > COMMANDS:
-            self._commands.popitem(last=False)
-        source = self._sources.get(str(content.get("feed")), _GONE)
-        try:
-            value = source.command(str(content.get("name")), content.get("args"))
-        except Exception as error:  # noqa: BLE001 - a command always gets an answer
-            self._refuse(identity, error)
-            return
-        if inspect.isawaitable(value):
-            task = asyncio.ensure_future(self._await(identity, value))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        else:
-            self._accept(identity, value)
-
-    async def _await(self, identity: tuple[str, str], value: Awaitable[Any]) -> None:
-        try:
-            result = await value
-        except Exception as error:  # noqa: BLE001
-            self._refuse(identity, error)
-        else:
-            self._accept(identity, result)
-
-    def _accept(self, identity: tuple[str, str], value: object) -> None:
-        self._settle(identity, {"ok": True, "value": value})
-
-    def _refuse(self, identity: tuple[str, str], error: Exception) -> None:
-        if not isinstance(error, LiveWidgetsError):
-            report("A command of a page failed", error)
-        self._settle(identity, {"ok": False, "error": trouble(error)})
-
-    def _settle(self, identity: tuple[str, str], result: dict[str, Any]) -> None:
-        client, number = identity
-        answer = {"t": "ans", "client": client, "id": number, **result}
-        self._commands[identity] = answer
-        self._answer(answer)
-
-    def _answer(self, answer: dict[str, Any]) -> None:
-        self._answers.append(answer)
-        if self._answering is None:
-            self._answer_next()
-
-    def _answer_next(self) -> None:
-        self._answering = None
-        if self._answers and not self._closed:
-            self._post(self._answers.popleft(), [])
-            self._answering = self.loop.call_later(ANSWER_PAUSE, self._answer_next)
-
     # The end
 
     def close(self) -> None:
         """End every feed and timer."""
         self._closed = True
-        for timer in (self._turn, self._pulse, self._answering):
+        for timer in (self._turn, self._pulse):
             if timer is not None:
                 timer.cancel()
-        self._turn = self._pulse = self._answering = None
+        self._turn = self._pulse = None
         for name in list(self._open):
             _guarded(self._open[name][1], name)
             self._shut(name)
-        for task in self._tasks:
-            task.cancel()
+        self._commands.close()
         self._sources.clear()
-        self._answers.clear()
 
 
 _GONE = _Gone()
-
-
-def trouble(error: BaseException) -> dict[str, str]:
-    """Return an error in words for a page; of a foreign one no more than that there was one."""
-    if isinstance(error, LiveWidgetsError):
-        return {"kind": type(error).__name__, "message": error.message, "advice": error.advice}
-    return {
-        "kind": type(error).__name__,
-        "message": "Something went wrong in the kernel.",
-        "advice": "The log of the kernel says more.",
-    }
-
-
-def trouble_meta(error: BaseException, since: float) -> dict[str, Any]:
-    """Return the meta of a feed that cannot be followed."""
-    return {
-        "state": "error",
-        "since": since * 1000,
-        "rows": 0,
-        "partial": False,
-        "version": 0,
-        "masked": True,
-        "error": trouble(error),
-    }
 
 
 def _guarded(call: Callable[[], float | None], name: str) -> float | None:
@@ -424,10 +323,3 @@ def _guarded(call: Callable[[], float | None], name: str) -> float | None:
     except Exception as error:  # noqa: BLE001 - one view's fault must not take the others along
         report(f"The feed {name} failed", error)
         return None
-
-
-def report(what: str, error: BaseException) -> None:
-    """Log that something failed, and where; an exception's own words may quote a row."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
-    logger.error("%s: %s at %s.", what, type(error).__name__, where)

@@ -13,7 +13,8 @@ from livewidgets.live.client import Live
 from livewidgets.traits import Flag, Owner
 from livewidgets.widgets.assets import bundle
 from livewidgets.widgets.base import LiveWidget
-from livewidgets.widgets.exchange import OpenFeed, trouble
+from livewidgets.widgets.exchange import OpenFeed
+from livewidgets.widgets.trouble import trouble
 
 #: Names of lagging tables that are sent.
 LAGGING = 20
