@@ -204,9 +204,26 @@ def test_a_token_that_expires_is_asked_for_again(
     live = open_live(token=token)
     data = make_table()
     table = live.table(data.name).ready()
+    states: list[TableState] = []
+    table._tap(lambda patch: None, lambda status: states.append(status.state))
     eventually(lambda: len(asked) > 1, "the token was not renewed")
     data.run("insert into {} values (1, 'a')")
     end_right(table, data)
+    assert TableState.ERROR not in states
+
+
+def test_a_thread_that_was_held_up_blames_nobody(live: Live, make_table: MakeTable) -> None:
+    data = make_table()
+    table = live.table(data.name).ready()
+    seen: list[ConnectionState] = []
+    live._watch_status(lambda status: seen.append(status.state))
+    # As a cell does that keeps the interpreter to itself for longer than a heartbeat may take.
+    live._upstream.thread.call(time.sleep, QUICK.heartbeat + QUICK.heartbeat_reply + 0.7)
+    data.run("insert into {} values (1, 'a')")
+    end_right(table, data)
+    told = len(seen)
+    eventually(lambda: len(seen) > told + 1)  # two more heartbeats
+    assert ConnectionState.RECONNECTING not in seen
 
 
 def test_retry_now_does_not_wait(open_live: OpenLive, proxy: FaultProxy, make_table: MakeTable) -> None:

@@ -7,6 +7,7 @@ import gc
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -374,6 +375,10 @@ def test_to_pandas_knows_the_types(live: Live, make_table: MakeTable) -> None:
             "t": "string",
             "j": "object",
         }
+    table = live.table(data.name).ready()
+    key = uuid.UUID(frame["id"][0])
+    assert key in table
+    assert table[key] is table[str(key)] is table[(key,)]
     assert frame["at"][0] == pandas.Timestamp("2026-11-22 08:00", tz="UTC")
     assert frame["k"][0] == 9007199254740993
 

@@ -234,12 +234,14 @@ class Follower:
             try:
                 await self._follow(wire)
             except LiveWidgetsError as error:
-                self._lost(error)
+                if isinstance(error, KeyRefusedError):
+                    self._upstream.renew_token()
                 failures = 0 if self.last_right != live_before else failures + 1
-                if not wire.lost.done():
+                if wire.lost.done():
+                    self._lost(wire.lost.result())
+                else:
+                    self._lost(error)
                     await self._upstream.pause(self._delay(error, failures))
-                    if isinstance(error, KeyRefusedError):
-                        self._upstream.renew_token()
             except Exception as error:
                 logger.exception("Following the table %s failed; it begins again.", self.request.table)
                 self._lost(

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from html import escape
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
 
 from livewidgets.core.change import Key, Patch, Row
 from livewidgets.errors import ClosedError, NotReadyError
@@ -173,9 +174,9 @@ class LiveTable:
         return self._key(key) in self._follower.replica
 
     def _key(self, key: object) -> Key:
-        if len(self.key) == 1 and not (isinstance(key, tuple) and len(key) == 1):
-            return (key,)
-        return key if isinstance(key, tuple) else (key,)
+        values = key if isinstance(key, tuple) else (key,)
+        # As JSON has them: a uuid column holds text.
+        return tuple(str(value) if isinstance(value, UUID) else value for value in values)
 
     def to_pandas(self) -> pd.DataFrame:
         """Give the rows as a DataFrame, indexed from 0 in the table's order.

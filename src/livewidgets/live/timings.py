@@ -29,6 +29,8 @@ class Timings:
         Between tries of a table that cannot be followed (unknown, not published, no rights).
     refused_retry
         Between tries after the key was refused: rarely, for it may have been a gateway that restarted.
+    token
+        At least this long between two connections that are made only to bring a fresh access token.
     refill
         A window that lost a row is read again after this long, so that many losses cost one read.
     audit
@@ -48,6 +50,7 @@ class Timings:
     rest_retry: float = 2.0
     table_retry: float = 5.0
     refused_retry: float = 60.0
+    token: float = 30.0
     refill: float = 0.25
     audit: float = 300.0
     clock_jump: float = 5.0

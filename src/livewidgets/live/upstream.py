@@ -65,6 +65,7 @@ class Upstream:
         self._followers: dict[Request, Follower] = {}
         self._lock = threading.Lock()
         self._heard: float | None = None
+        self._renew_from = 0.0
         #: Open subscriptions: they keep what they belong to.
         self.kept: set[Subscription] = set()
         self._listeners: list[Callable[[ConnectionStatus], object]] = []
@@ -171,7 +172,8 @@ class Upstream:
 
     def renew_token(self) -> None:
         """Connect anew where that brings another token: a channel keeps the one that it was joined with."""
-        if callable(self._token) and self._wire is not None:
+        if callable(self._token) and self._wire is not None and time.monotonic() >= self._renew_from:
+            self._renew_from = time.monotonic() + self.timings.token
             self._wire.tell_loss("is made again with a fresh access token")
 
     async def connected(self) -> Wire:
