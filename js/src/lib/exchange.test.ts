@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
 import { encode, Kernel } from "../testing/kernel";
 import { ManualPage } from "../testing/surroundings";
-import { CommandError, Exchange, type LinkStatus } from "./exchange";
+import { CommandError } from "./commands";
+import { Exchange, type LinkStatus } from "./exchange";
 import type { FeedUpdate } from "./feed";
 import type { Tick } from "./protocol";
 
@@ -291,6 +292,20 @@ describe("the pulse", () => {
     expect(state()).toBe("busy");
     exchange.close();
     expect(state()).toBe("closed");
+  });
+
+  it("takes the host's word that the kernel restarts, until the line speaks again", () => {
+    const { page, exchange, look, talk } = setUp();
+    look("a");
+    talk();
+    page.pass(100);
+    page.dead = true;
+    expect(exchange.status().state).toBe("gone");
+    page.dead = false;
+    page.pass(100);
+    expect(exchange.status().state).toBe("gone");
+    exchange.receive(beat(page.time));
+    expect(exchange.status().state).toBe("live");
   });
 
   it("does not hold a page's own sleep against the kernel", () => {

@@ -3,9 +3,10 @@
  * this carries it out: decodes, fills the feeds, tells the views, says hello, acks, and minds the commands.
  */
 import { KernelClock } from "./clock";
+import { Commands } from "./commands";
 import { Feed, type FeedUpdate } from "./feed";
 import { Link, type Order } from "./link";
-import { type Json, PROTOCOL, parse, type ToKernel, type Trouble } from "./protocol";
+import { type Json, PROTOCOL, parse, type ToKernel } from "./protocol";
 import { judge, type Pulse, type PulseFacts } from "./pulse";
 import { type Columns, decode } from "./rows";
 
@@ -55,20 +56,8 @@ export interface Surroundings {
   server(): Pick<PulseFacts, "server" | "kernelDead">;
 }
 
-export class CommandError extends Error implements Trouble {
-  override name = "CommandError";
-  constructor(
-    readonly kind: string,
-    message: string,
-    readonly advice: string,
-  ) {
-    super(message);
-  }
-}
-
 /** A gap asks at once, but not again before this: a kernel that answers with gaps must not be flooded. */
 const GAP_PAUSE_MS = 1_000;
-const COMMAND_MS = 10_000;
 /** While nothing comes, or what was asked for does not: hello again after these. */
 const RETRIES_MS = [5_000, 10_000, 20_000, 30_000];
 const LAST_RETRY_MS = 30_000;
@@ -78,18 +67,12 @@ interface View {
   visible: boolean;
 }
 
-interface Pending {
-  resolve: (value: Json) => void;
-  reject: (error: CommandError) => void;
-  cancel: () => void;
-}
-
 export class Exchange {
   readonly #link: Link;
   readonly #clock = new KernelClock();
   readonly #feeds = new Map<string, Feed>();
   readonly #views = new Map<string, Set<View>>();
-  readonly #pending = new Map<string, Pending>();
+  readonly #commands: Commands;
   #facts: Omit<PulseFacts, "server" | "kernelDead"> = {
     heardAt: null,
     askedAt: null,
@@ -97,12 +80,12 @@ export class Exchange {
     closed: false,
   };
   #ages: Record<string, number | null> = {};
+  #deadAt: number | null = null;
   #helloAt = Number.NEGATIVE_INFINITY;
   #helloDue = false;
   #tries = 0;
   #said = false;
   #paints: number[] = [];
-  #commands = 0;
   #status = "";
 
   constructor(
@@ -110,6 +93,11 @@ export class Exchange {
     readonly around: Surroundings,
   ) {
     this.#link = new Link(client);
+    this.#commands = new Commands(
+      client,
+      (message) => this.#send(message),
+      (call, milliseconds) => around.later(call, milliseconds),
+    );
   }
 
   get exports(): HubExports {
@@ -150,44 +138,14 @@ export class Exchange {
   }
 
   command(feed: string, name: string, args: Json): Promise<Json> {
-    const id = `${this.client.slice(0, 8)}-${++this.#commands}`;
-    return new Promise((resolve, reject) => {
-      if (this.#facts.closed) {
-        reject(new CommandError("Closed", "The kernel has closed this widget.", "Run the cell again."));
-        return;
-      }
-      const cancel = this.around.later(() => {
-        this.#pending.delete(id);
-        const busy = this.status().state === "busy";
-        reject(
-          busy
-            ? new CommandError(
-                "KernelBusy",
-                "The kernel is busy with a cell.",
-                "It is carried out when the cell ends.",
-              )
-            : new CommandError(
-                "Timeout",
-                "The kernel did not answer.",
-                "Check that it runs, then try again.",
-              ),
-        );
-      }, COMMAND_MS);
-      this.#pending.set(id, { resolve, reject, cancel });
-      this.#send({ t: "cmd", client: this.client, id, feed, name, args });
-    });
+    return this.#commands.run(feed, name, args, () => this.status().state === "busy");
   }
 
   receive(content: unknown, buffers: readonly DataView[] = []): void {
     const message = parse(content);
     if (!message) return;
     if (message.t === "ans") {
-      const pending = this.#pending.get(message.id);
-      if (!pending || message.client !== this.client) return;
-      this.#pending.delete(message.id);
-      pending.cancel();
-      if (message.ok) pending.resolve(message.value);
-      else pending.reject(new CommandError(message.error.kind, message.error.message, message.error.advice));
+      this.#commands.answer(message);
       return;
     }
     const now = this.around.now();
@@ -265,16 +223,17 @@ export class Exchange {
   /** The kernel closed the hub. */
   close(): void {
     this.#facts.closed = true;
-    for (const { reject, cancel } of this.#pending.values()) {
-      cancel();
-      reject(new CommandError("Closed", "The kernel has closed this widget.", "Run the cell again."));
-    }
-    this.#pending.clear();
+    this.#commands.close();
     this.#tellStatus();
   }
 
   status(): LinkStatus {
-    const pulse = judge({ ...this.#facts, ...this.around.server() }, this.around.now());
+    const now = this.around.now();
+    const { server, kernelDead } = this.around.server();
+    // A kernel that restarts is soon well again, but it is another one: this line stays dead until it speaks.
+    if (kernelDead) this.#deadAt = now;
+    const dead = this.#deadAt !== null && (this.#facts.heardAt ?? 0) <= this.#deadAt;
+    const pulse = judge({ ...this.#facts, server, kernelDead: dead }, now);
     return { ...pulse, skew: this.#clock.skew, busyMs: this.#facts.busyMs, ages: this.#ages };
   }
 

@@ -119,7 +119,7 @@ export function health(facts: HealthFacts, now: number): Health {
     case "gone":
       return say(
         heard ? `Kernel gone. Last heard from ${heard} ago.` : "Kernel gone.",
-        "Restart the kernel and run the cell again.",
+        "Run the cell again; on a dashboard, reload the page.",
       );
     case "server-gone":
       return say(

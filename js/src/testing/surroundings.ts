@@ -5,6 +5,7 @@ import type { ToKernel } from "../lib/protocol";
 export class ManualPage implements Surroundings {
   time = 1_000_000;
   visible = true;
+  dead = false;
   connection: "connected" | "connecting" | "disconnected" | "unknown" = "unknown";
   readonly sent: ToKernel[] = [];
   #due: { at: number; call: () => void }[] = [];
@@ -34,7 +35,7 @@ export class ManualPage implements Surroundings {
   }
 
   server() {
-    return { server: this.connection, kernelDead: false };
+    return { server: this.connection, kernelDead: this.dead };
   }
 
   /** Let time pass; what falls due is called in order. */

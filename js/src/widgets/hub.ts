@@ -13,6 +13,9 @@ function newClient(): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
+/** A kernel's states, as JupyterLab names them, in which the one that we spoke with is no more. */
+const DEAD = new Set(["dead", "restarting", "autorestarting", "terminating"]);
+
 /** What the host shows of its own connection; JupyterLab and Voila do, others may not. */
 function serverOf(model: Model): Pick<PulseFacts, "server" | "kernelDead"> {
   const manager = model.widget_manager as
@@ -24,7 +27,7 @@ function serverOf(model: Model): Pick<PulseFacts, "server" | "kernelDead"> {
       connectionStatus === "connected" ||
       connectionStatus === "connecting" ||
       connectionStatus === "disconnected";
-    return { server: known ? connectionStatus : "unknown", kernelDead: status === "dead" };
+    return { server: known ? connectionStatus : "unknown", kernelDead: DEAD.has(status ?? "") };
   } catch {
     return { server: "unknown", kernelDead: false };
   }
