@@ -41,7 +41,11 @@ def test_help_names_the_options() -> None:
 
 def test_python_dash_m_is_the_command() -> None:
     result = subprocess.run(
-        [sys.executable, "-m", "livewidgets", "--help"], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "livewidgets", "--help"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert result.returncode == 0
     assert "sandbox" in result.stdout
@@ -54,7 +58,9 @@ def test_what_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert lines[1].endswith("anon.key")
     assert lines[2].endswith("service.key")
     # As it is, for the shell.
-    assert lines[3].endswith("psql 'postgresql://postgres:secret@127.0.0.1:5432/postgres?application_name=a&b=c'")
+    assert lines[3].endswith(
+        "psql 'postgresql://postgres:secret@127.0.0.1:5432/postgres?application_name=a&b=c'"
+    )
     assert "not for production" in lines[4]
     cli._announce(info(tmp_path, started=False))
     assert "Joined" in capsys.readouterr().out

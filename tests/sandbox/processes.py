@@ -27,7 +27,9 @@ def command(*arguments: str) -> list[str]:
 
 
 @contextmanager
-def sandbox(data: Path, *arguments: str, **options: Any) -> Iterator[tuple[subprocess.Popen[str], SandboxInfo]]:
+def sandbox(
+    data: Path, *arguments: str, **options: Any
+) -> Iterator[tuple[subprocess.Popen[str], SandboxInfo]]:
     """Start ``livewidgets sandbox`` and wait until it answers."""
     process = subprocess.Popen(
         command("--data", str(data), *arguments),
@@ -55,7 +57,9 @@ def sandbox(data: Path, *arguments: str, **options: Any) -> Iterator[tuple[subpr
 
 def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run ``livewidgets sandbox`` to its end."""
-    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=LIMIT, check=False, **options)
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, timeout=LIMIT, check=False, **options
+    )
 
 
 def postmaster(data: Path) -> int:

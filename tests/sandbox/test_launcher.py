@@ -52,7 +52,11 @@ def test_it_outlives_the_one_who_started_it(data: Path) -> None:
         "print(launch(sys.argv[1], traffic=False, exit_when_idle=30, timeout=60).pid)\n"
     )
     result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code, str(data)], capture_output=True, text=True, timeout=LIMIT, check=False
+        [sys.executable, "-W", "error", "-c", code, str(data)],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
     )
     assert result.stderr == ""
     assert psutil.pid_exists(int(result.stdout))
@@ -82,5 +86,7 @@ def test_finding_one_needs_neither_driver_nor_server() -> None:
         "import sys, livewidgets.sandbox.launcher\n"
         "print([name for name in ('psycopg', 'starlette', 'uvicorn', 'supabase') if name in sys.modules])"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=LIMIT, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=LIMIT, check=True
+    )
     assert result.stdout.strip() == "[]"

@@ -55,7 +55,9 @@ def test_what_it_writes_down_is_private(quiet: Quiet) -> None:
 def test_no_traffic_means_none_yet_dashboards_have_names(quiet: Quiet) -> None:
     _, info = quiet
     with psycopg.connect(info.dsn) as connection:
-        row = connection.execute("select (select count(*) from calls), (select count(*) from campaigns)").fetchone()
+        row = connection.execute(
+            "select (select count(*) from calls), (select count(*) from campaigns)"
+        ).fetchone()
     assert row
     assert row[0] == 0
     assert row[1] > 0
@@ -145,7 +147,10 @@ async def test_stopping_says_so_to_websockets_and_leaves_nothing(tmp_path: Path)
 
 
 def test_the_traffic_is_seen_within_seconds(tmp_path: Path) -> None:
-    with sandbox(tmp_path / "data", "--seed", "3") as (_, info), psycopg.connect(info.dsn, autocommit=True) as db:
+    with (
+        sandbox(tmp_path / "data", "--seed", "3") as (_, info),
+        psycopg.connect(info.dsn, autocommit=True) as db,
+    ):
         wait_until(lambda: db.execute("select from calls where ended_at is null").rowcount > 5, 10)
         wait_until(lambda: db.execute("select from calls where version > 1").rowcount, 10)
 

@@ -152,7 +152,15 @@ class Cluster:
                 subprocess.run(
                     [
                         self._bin / "initdb",
-                        *("-D", self._named(aside), "-U", "postgres", "--pwfile", secret, "--auth=scram-sha-256"),
+                        *(
+                            "-D",
+                            self._named(aside),
+                            "-U",
+                            "postgres",
+                            "--pwfile",
+                            secret,
+                            "--auth=scram-sha-256",
+                        ),
                         *("--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"),
                         *("--no-sync", "--no-instructions"),
                     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,10 @@ KEEP_OTHERS = 5_000
 #: Rows written between two rounds of deleting.
 SWEEP_EVERY = 20_000
 RETRY_EVERY = 0.2
+#: Seconds between two lines about rows that do not fit.
+WARN_EVERY = 60.0
+#: Rows from which sending them without waiting for each answer is worth it.
+PIPELINE_FROM = 20
 _log = logging.getLogger("livewidgets.sandbox")
 
 #: Only the story's own rows are ever closed or deleted: their ids are of version 8.
@@ -113,6 +117,7 @@ class _Player:
         self._speed = speed
         self._connection: _Connection | None = None
         self._written = 0
+        self._warn_at = 0.0
         self._statements: dict[tuple[Any, ...], bytes] = {}
         # Where simulated time 0 lies, by the steady clock and by the calendar.
         self._zero = 0.0
@@ -121,8 +126,7 @@ class _Player:
     async def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(psycopg.Error):
-                await connection.close()
+            connection.pgconn.finish()  # at once; what was not committed never was
 
     async def play(self) -> None:
         story = iter(Story(self._seed, await self._turn_the_page()))
@@ -198,8 +202,8 @@ class _Player:
         while True:
             try:
                 connection = await self._connect()
-                # No pipeline: cancelled or failed half way, it leaves the connection in the middle of something.
-                async with connection.transaction():
+                many = len(steps) > PIPELINE_FROM
+                async with connection.transaction(), connection.pipeline() if many else nullcontext():
                     for step in steps:
                         await connection.execute(*self._statement(step))
                 break
@@ -207,7 +211,9 @@ class _Player:
                 # Whether it was committed is unknown, so once more: an insert does nothing the second time.
                 await self._lost()
             except psycopg.Error:
-                # Somebody has deleted what a step refers to, or changed the table.
+                # Somebody has deleted what a step refers to, or changed the table. A pipeline that failed half way
+                # leaves its connection in the middle of something, so a new one takes over.
+                await self.close()
                 await self._write_singly(steps)
                 break
         self._written += len(steps)
@@ -224,7 +230,11 @@ class _Player:
                 await self._lost()
             except psycopg.Error:
                 failed += 1
-        _log.warning("%d of %d rows of the traffic do not fit what is in the database", failed, len(steps))
+        if failed and time.monotonic() >= self._warn_at:
+            self._warn_at = time.monotonic() + WARN_EVERY
+            _log.warning(
+                "%d of %d rows of the traffic do not fit what is in the database", failed, len(steps)
+            )
 
     async def _sweep(self) -> None:
         with suppress(psycopg.Error):
