@@ -68,7 +68,7 @@ export function callGrid(callbacks: CallGridCallbacks, signal: AbortSignal): Cal
   const spare: CallRow[] = [];
   let made = 0;
   let cursor: string | null = null;
-  let anchor: { key: string; offset: number } | null = null;
+  let anchor: { key: string; index: number } | null = null;
 
   function sortBy(field: SortField): void {
     const sort = state?.sort;
@@ -144,23 +144,18 @@ export function callGrid(callbacks: CallGridCallbacks, signal: AbortSignal): Cal
     { signal },
   );
 
-  /** The row at the top stays where it is on the screen, whatever comes above it. */
+  /** The row at the top stays where it is on the screen, whatever comes above it; also while it is scrolled. */
   function keepPlace(calls: readonly Call[]): void {
-    if (!anchor || element.scrollTop <= 0 || list.scrolling) return;
-    const { key, offset } = anchor;
-    const index = calls.findIndex((call) => call.key === key);
-    if (index < 0) return;
-    const top = index * list.rowHeight + offset;
-    if (Math.abs(top - element.scrollTop) >= 1) element.scrollTop = top;
+    if (!anchor || element.scrollTop <= 0) return;
+    const { key, index } = anchor;
+    const moved = calls[index]?.key === key ? 0 : calls.findIndex((call) => call.key === key) - index;
+    if (moved !== 0 && moved + index >= 0) element.scrollTop += moved * list.rowHeight;
   }
 
   function rememberPlace(calls: readonly Call[]): void {
-    const first = Math.floor(element.scrollTop / list.rowHeight);
-    const call = calls[first];
-    anchor =
-      call && element.scrollTop > 0
-        ? { key: call.key, offset: element.scrollTop - first * list.rowHeight }
-        : null;
+    const index = Math.floor(element.scrollTop / list.rowHeight);
+    const call = calls[index];
+    anchor = call && element.scrollTop > 0 ? { key: call.key, index } : null;
   }
 
   return {

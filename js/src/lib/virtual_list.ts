@@ -14,10 +14,6 @@ import {
 interface Store {
   $dispose(): void;
   $getRange(buffer?: number): [number, number];
-  $getTotalSize(): number;
-  $getViewportSize(): number;
-  $getScrollOffset(): number;
-  $isScrolling(): boolean;
   $subscribe(target: number, call: () => void): () => void;
   $update(action: number, value: number, shift?: boolean): void;
 }
@@ -44,7 +40,6 @@ export interface VirtualList {
   /** To be called after the rows in sight were drawn. */
   drawn(): void;
   readonly rowHeight: number;
-  readonly scrolling: boolean;
 }
 
 export function virtualList(
@@ -94,9 +89,6 @@ export function virtualList(
     drawn: () => driver.$effect(),
     get rowHeight() {
       return height;
-    },
-    get scrolling() {
-      return store.$isScrolling();
     },
   };
 }
