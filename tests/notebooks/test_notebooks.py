@@ -48,4 +48,5 @@ def test_holds_no_outputs(path: Path):
     notebook = nbformat.read(path, as_version=4)
     assert "widgets" not in notebook.metadata
     for cell in notebook.cells:
-        assert not cell.get("outputs") and cell.get("execution_count") is None
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
