@@ -340,6 +340,34 @@ def test_an_audit_finds_what_the_stream_does_not_tell(open_live: OpenLive, make_
     assert table.status.state is TableState.LIVE
 
 
+def test_an_audit_of_a_table_that_never_rests(
+    open_live: OpenLive, make_table: MakeTable, sandbox: Any
+) -> None:
+    live = open_live(timings=Timings(audit=0.1))
+    data = make_table()
+    data.run("insert into {} select g, 'a' from generate_series(1, 50) g")
+    table = live.table(data.name).ready()
+    stop = threading.Event()
+
+    def write() -> None:
+        with psycopg.connect(sandbox.dsn, autocommit=True) as db:
+            number = 1000
+            while not stop.wait(0.001):
+                number += 1
+                db.execute(f"insert into public.{data.name} values (%s, 'new')", (number,))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        eventually(lambda: len(table) > 60)
+        data.run("truncate {}")
+        eventually(lambda: 1 not in table)
+    finally:
+        stop.set()
+        writer.join()
+    eventually(lambda: pairs(table, "id") == data.rows("id"))
+
+
 def test_what_a_table_says_of_itself(live: Live, make_table: MakeTable) -> None:
     data = make_table()
     table = live.table(data.name)

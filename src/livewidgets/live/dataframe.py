@@ -30,7 +30,9 @@ def to_pandas(rows: Sequence[Row], types: Mapping[str, str]) -> pd.DataFrame:
         import pandas as pd
     except ImportError as error:
         raise SetupError("pandas is not installed.", "Run: pip install pandas") from error
-    names = list(rows[0]) if rows else list(types)
+    # In the table's order: a row that came by the stream has an order of its own.
+    names = [name for name in types if not rows or name in rows[0]]
+    names += [name for name in (rows[0] if rows else ()) if name not in types]
     frame = pd.DataFrame(
         {name: [row.get(name) for row in rows] for name in names}, columns=names, dtype=object
     )

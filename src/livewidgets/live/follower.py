@@ -50,6 +50,8 @@ _count = itertools.count(1)
 
 #: Changes applied in one turn of the loop; others get their turn in between.
 _CHANGES_A_TURN = 500
+#: After so many audits that proved nothing, since the table never rests, it is read again; a large one more rarely.
+_DOUBTS = 5
 #: The slowest pace of trying a table again that cannot be followed (seconds).
 _SLOWEST_RETRY = 60.0
 #: Waiting for the first snapshot gives up after so many failed tries and seconds, or after so many seconds and one.
@@ -353,6 +355,7 @@ class Follower:
         """Serve what the replica asks for; returns when it needs a whole snapshot."""
         replica, timings = self.replica, self._upstream.timings
         audit_at = time.monotonic() + timings.audit
+        doubts = 0
         while not self._gap and not replica.needs_snapshot:
             self._wake.clear()
             if replica.needs_reread:
@@ -362,9 +365,11 @@ class Follower:
                 await self._snapshot(refill=True)
                 self._set(TableState.LIVE, None)
             elif time.monotonic() >= audit_at:
-                if not await self._audit():
+                agrees = await self._audit()
+                doubts = doubts + 1 if agrees is None else 0
+                if agrees is False or doubts > _DOUBTS + len(replica) // 1000:
                     return
-                audit_at = time.monotonic() + timings.audit
+                audit_at = time.monotonic() + (timings.audit if agrees else timings.audit / 10)
             else:
                 try:
                     async with asyncio.timeout(max(audit_at - time.monotonic(), 0.0)):
@@ -381,8 +386,8 @@ class Follower:
             raise
         self._publish(self.replica.finish_reread(keys, rows))
 
-    async def _audit(self) -> bool:
-        """Compare the number of rows and the highest version with the database's; True when they agree."""
+    async def _audit(self) -> bool | None:
+        """Compare the number of rows and the highest version with the database's; None when that proves nothing."""
         replica, request = self.replica, self.request
         column = replica.version_column
         version = replica.version
@@ -391,7 +396,7 @@ class Follower:
             params.append(("order", f"{column}.desc.nullslast"))
         answer = await self._upstream.rest.select(request.table, params, count=True)
         if replica.version != version or self._incoming or answer.total is None:
-            return True  # it moved meanwhile: nothing is proven, the next audit will
+            return None  # it moved meanwhile
         if answer.total != len(replica) and (request.limit is None or answer.total < request.limit):
             return False
         if column is None or replica.truncated or not answer.rows:

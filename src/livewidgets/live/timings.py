@@ -52,6 +52,6 @@ class Timings:
     refused_retry: float = 60.0
     token: float = 30.0
     refill: float = 0.25
-    audit: float = 300.0
+    audit: float = 60.0
     clock_jump: float = 5.0
     wall: Callable[[], float] = time.time
