@@ -40,7 +40,7 @@ from livewidgets.errors import (
     UpstreamError,
 )
 from livewidgets.live.client import Live
-from livewidgets.live.follower import TableState, TableStatus
+from livewidgets.live.request import TableState, TableStatus
 from livewidgets.live.subscription import Subscription
 from livewidgets.live.table import LiveTable
 from livewidgets.session import connect, demo

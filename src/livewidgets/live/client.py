@@ -15,7 +15,7 @@ from livewidgets.core.filters import Where
 from livewidgets.core.order import Order
 from livewidgets.errors import ClosedError, ConfigError, FilterError
 from livewidgets.live.delivery import Mailbox
-from livewidgets.live.follower import Request
+from livewidgets.live.request import Request
 from livewidgets.live.subscription import Subscription
 from livewidgets.live.table import LiveTable
 from livewidgets.live.thread import IoThread, io_thread

@@ -15,13 +15,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from livewidgets.core.change import Change, Patch
-from livewidgets.core.filters import Where
-from livewidgets.core.order import Order
 from livewidgets.core.replica import Replica
 from livewidgets.errors import (
     ClosedError,
@@ -33,6 +29,7 @@ from livewidgets.errors import (
     UnreachableError,
 )
 from livewidgets.live.channel import TableChannel, bindings_for
+from livewidgets.live.request import Request, TableState, TableStatus
 from livewidgets.live.snapshot import pages, rows_by_key
 
 if TYPE_CHECKING:
@@ -56,54 +53,6 @@ _DOUBTS = 5
 _SLOWEST_RETRY = 60.0
 #: Waiting for the first snapshot gives up after so many failed tries and seconds, or after so many seconds and one.
 _HOPELESS = ((3, 3.0), (1, 7.0))
-
-
-class TableState(StrEnum):
-    """What a table's rows are worth."""
-
-    LOADING = "loading"
-    LIVE = "live"
-    STALE = "stale"
-    ERROR = "error"
-    CLOSED = "closed"
-
-
-@dataclass(frozen=True, slots=True)
-class TableStatus:
-    """The state of a table.
-
-    Attributes
-    ----------
-    state
-        ``loading`` before the first snapshot, ``live`` while every change arrives, ``stale`` while changes may be
-        missing, ``error`` when it cannot be followed, ``closed``.
-    since
-        When this state began (seconds since 1970).
-    error
-        What is wrong, or None.
-    rows
-        How many rows there are.
-    partial
-        The table holds more rows than the window does.
-    """
-
-    state: TableState
-    since: float
-    error: LiveWidgetsError | None = None
-    rows: int = 0
-    partial: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Which rows of which table; equal requests share one follower."""
-
-    table: str
-    where: Where
-    order: Order | None
-    limit: int | None
-    fixed: tuple[str, ...]
-    key: tuple[str, ...]
 
 
 class Follower:

@@ -12,7 +12,8 @@ from uuid import UUID
 from livewidgets.core.change import Key, Patch, Row
 from livewidgets.errors import ClosedError, NotReadyError
 from livewidgets.live.delivery import Mailbox, Stream, merge
-from livewidgets.live.follower import Follower, TableState, TableStatus
+from livewidgets.live.follower import Follower
+from livewidgets.live.request import TableState, TableStatus
 from livewidgets.live.subscription import Subscription
 from livewidgets.live.thread import io_thread
 

@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 
 from livewidgets.core.connection import Connection, ConnectionState, ConnectionStatus, backoff, retryable
 from livewidgets.errors import ClosedError, KeyRefusedError, LiveWidgetsError
-from livewidgets.live.follower import Follower, Request, TableState
+from livewidgets.live.follower import Follower
+from livewidgets.live.request import Request, TableState
 from livewidgets.live.subscription import Subscription
 from livewidgets.live.thread import IoThread
 from livewidgets.live.timings import Timings
