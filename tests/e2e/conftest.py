@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
-from livewidgets.testing import wait_until
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from livewidgets import dashboards
+from livewidgets.testing import wait_until
 
 from .browser import FLAGS, install
 
