@@ -86,12 +86,19 @@ def _operand(condition: Condition, type_name: tuple[str, str]) -> sql.Composable
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A condition made ready for one table."""
+    """A condition made ready for one table.
+
+    Attributes
+    ----------
+    texts
+        What the log writes for the only values that pass; None where they cannot be listed.
+    """
 
     column: str
     judge: Judge
     negated: bool
     on_null: bool
+    texts: frozenset[str] | None = None
 
     def __call__(self, value: str | None) -> bool:
         """Tell whether a value passes."""
@@ -231,8 +238,15 @@ async def _check(connection: AsyncConnection[TupleRow], condition: Condition, in
         key = _key(info, ordered=False)
         if key is None:
             return Check(condition.column, SqlCheck(condition, type_name), negated, on_null=False)
-        values = {key(_output(value, info)) for value in (row[0] if row else ()) if value is not None}
-        return Check(condition.column, lambda value: key(value) in values, negated, on_null=False)
+        texts = frozenset(_output(value, info) for value in (row[0] if row else ()) if value is not None)
+        values = {key(text) for text in texts}
+        return Check(
+            condition.column,
+            lambda value: key(value) in values,
+            negated,
+            on_null=False,
+            texts=texts if key in _ONE_TEXT and not negated else None,
+        )
     probe = sql.SQL("select (%s::{})::text, (null::{} {} {})").format(
         sql.SQL("text") if operator in ("like", "ilike", "match", "imatch") else typed,
         typed,
@@ -241,10 +255,16 @@ async def _check(connection: AsyncConnection[TupleRow], condition: Condition, in
     )
     cursor = await connection.execute(probe, [condition.value, condition.value])
     row = await cursor.fetchone()
-    judge = _judge(operator, _output(str(row[0]), info) if row else "", info) or SqlCheck(
-        condition, type_name
+    text = _output(str(row[0]), info) if row else ""
+    judge = _judge(operator, text, info) or SqlCheck(condition, type_name)
+    listed = operator == "eq" and not negated and _key(info, ordered=False) in _ONE_TEXT
+    return Check(
+        condition.column,
+        judge,
+        negated,
+        on_null=operator == "isdistinct" and not negated,
+        texts=frozenset([text]) if listed else None,
     )
-    return Check(condition.column, judge, negated, on_null=operator == "isdistinct" and not negated)
 
 
 def _judge(operator: str, value: str, info: TypeInfo) -> Judge | None:
@@ -290,6 +310,10 @@ def _output(text: str, info: TypeInfo) -> str:
 
 def _same(text: str) -> str:
     return text
+
+
+#: Keys of types whose equal values have one text.
+_ONE_TEXT = (int, _same)
 
 
 def _blank_padded(text: str) -> str:

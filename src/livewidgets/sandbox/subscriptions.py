@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from livewidgets.sandbox import bindings, conditions
 from livewidgets.sandbox.bindings import Binding, BindingError
 from livewidgets.sandbox.encoding import NO_KEY, NO_RIGHTS, Plan, refusal
+from livewidgets.sandbox.interest import Interest
 from livewidgets.sandbox.phoenix import change_payload, dump
 from livewidgets.sandbox.visibility import Key, visible
 
@@ -77,6 +78,8 @@ class Subscriptions:
         self._of: dict[object, tuple[str, str, str]] = {}
         self._plans: dict[tuple[int, frozenset[str]], Plan] = {}
         self._planned_for: Snapshot | None = None
+        #: Made anew when it is needed after the groups have changed.
+        self._interest: Interest[Group] | None = None
 
     def __len__(self) -> int:
         return len(self._of)
@@ -107,6 +110,7 @@ class Subscriptions:
             What stands before and after the payload in its frames.
         """
         self.remove(member)
+        self._interest = None
         name = (group.role, group.claims, dump([binding.raw for binding in group.bindings]))
         known = self._groups.setdefault(name, group)
         known.watches = group.watches
@@ -118,6 +122,7 @@ class Subscriptions:
         name = self._of.pop(member, None)
         if name is None:
             return
+        self._interest = None
         group = self._groups[name]
         del group.members[member]
         if not group.members:
@@ -130,6 +135,7 @@ class Subscriptions:
                 await self._prepare(group, snapshot)
             except BindingError:
                 group.watches = {}
+            self._interest = None
         return list(self._of)
 
     async def _prepare(self, group: Group, snapshot: Snapshot) -> None:
@@ -166,40 +172,37 @@ class Subscriptions:
         if snapshot is not self._planned_for:
             self._plans.clear()
             self._planned_for = snapshot
-        groups = list(self._groups.values())
         roles = {
-            role: await self._catalog.rights(role, snapshot) for role in {group.role for group in groups}
+            role: await self._catalog.rights(role, snapshot)
+            for role in {group.role for group in self._groups.values()}
         }
-        interested: dict[int, list[tuple[Group, tuple[Watch, ...]]]] = {}
-        for group in groups:
-            for oid, watches in group.watches.items():
-                interested.setdefault(oid, []).append((group, watches))
-        wanted = [c for c in changes if c.kind != "TRUNCATE" and c.relation.oid in interested]
-        await self._ask(wanted, interested)
+        if self._interest is None:
+            self._interest = Interest(self._groups.values())
+        interest = self._interest
+        wanted = [c for c in changes if c.kind != "TRUNCATE" and c.relation.oid in interest]
+        await self._ask(wanted, interest)
         deliveries: list[_Delivery] = []
         for change in wanted:
             table = snapshot.by_oid.get(change.relation.oid)
             if table is not None:
-                for group, watches in interested[table.oid]:
-                    deliveries += _matches(change, table, group, watches, roles[group.role])
+                row, index, present = _contents(change)
+                for group, watches in interest.find(table.oid, index, row, present):
+                    if group.role in roles:
+                        deliveries += _matches(change, table, group, watches, roles[group.role])
         seen = await self._seen(deliveries, snapshot)
         self._send(deliveries, seen, snapshot)
 
-    async def _ask(
-        self, changes: Sequence[RowChange], interested: dict[int, list[tuple[Group, tuple[Watch, ...]]]]
-    ) -> None:
+    async def _ask(self, changes: Sequence[RowChange], interest: Interest[Group]) -> None:
         """Have Postgres judge the filters that only it can judge, one query for each."""
         values: dict[SqlCheck, tuple[dict[int, SqlCheck], set[str]]] = {}
         for change in changes:
             row = (change.old if change.new is None else change.new) or ()
-            for _, watches in interested[change.relation.oid]:
-                for watch in watches:
-                    for column, check in watch.asks:
-                        value = _value(change.relation, row, column)
-                        if isinstance(value, str):
-                            twins, texts = values.setdefault(check, ({}, set()))
-                            twins[id(check)] = check
-                            texts.add(value)
+            for column, check in interest.asks(change.relation.oid):
+                value = _value(change.relation, row, column)
+                if isinstance(value, str):
+                    twins, texts = values.setdefault(check, ({}, set()))
+                    twins[id(check)] = check
+                    texts.add(value)
         if not values:
             return
         async with self._database.pool.connection() as connection:
@@ -272,7 +275,6 @@ def _matches(
     change: RowChange, table: Table, group: Group, watches: Sequence[Watch], rights: Rights
 ) -> Iterable[_Delivery]:
     """Find the frames that a change means for a group: one, or one for each ``select`` among its bindings."""
-    relation = change.relation
     readable = rights.readable.get(table.oid, frozenset())
     error = ""
     if change.kind != "DELETE":
@@ -282,12 +284,10 @@ def _matches(
         if ids:
             yield _Delivery(change, group, ids, frozenset(), table, error)
         return
-    index, keys, everything = _shape(relation)
-    row = change.old if change.new is None else change.new
-    present = keys if change.new is None and change.old_is_key else everything
+    row, index, present = _contents(change)
     ids_of: dict[frozenset[str] | None, list[int]] = {}
     for watch in watches:
-        if watch.wants(change.kind, index, row or (), present):
+        if watch.wants(change.kind, index, row, present):
             ids_of.setdefault(watch.select, []).append(watch.id)
     key: Key | None = None
     if ids_of and table.row_security and not rights.bypass and change.new is not None:
@@ -295,6 +295,13 @@ def _matches(
     for select, found in ids_of.items():
         columns = readable if select is None else readable & select
         yield _Delivery(change, group, tuple(found), columns, table, key=key)
+
+
+def _contents(change: RowChange) -> tuple[tuple[Value, ...], dict[str, int], frozenset[str]]:
+    """Give the row that filters look at, the positions of its columns, and those that the change tells."""
+    index, keys, everything = _shape(change.relation)
+    row = change.old if change.new is None else change.new
+    return row or (), index, keys if change.new is None and change.old_is_key else everything
 
 
 def _is_younger(relation: Relation, snapshot: Snapshot) -> bool:
