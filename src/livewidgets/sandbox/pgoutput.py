@@ -97,7 +97,7 @@ class RowChange:
 
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-_BEGIN = struct.Struct(">qqi")
+_BEGIN = struct.Struct(">qqI")
 _COMMIT = struct.Struct(">bqqq")
 _INT = struct.Struct(">i")
 _OID = struct.Struct(">I")
@@ -121,6 +121,9 @@ class Decoder:
         self._open: list[RowChange] = []
         self._commit_time = _EPOCH
         self._lsn = 0
+        self._xid = 0
+        #: The transactions that were given out; whoever waits for them to be visible empties it.
+        self.committed: set[int] = set()
         self.in_transaction = False
         #: Where the last transaction that was given out ends in the log.
         self.end_lsn = 0
@@ -141,7 +144,7 @@ class Decoder:
         elif kind == b"D":
             self._delete(message)
         elif kind == b"B":
-            self._lsn, micros, _ = _BEGIN.unpack_from(message, 1)
+            self._lsn, micros, self._xid = _BEGIN.unpack_from(message, 1)
             self._commit_time = _EPOCH + timedelta(microseconds=micros)
             self._open = []
             self.in_transaction = True
@@ -149,6 +152,8 @@ class Decoder:
             _, _, self.end_lsn, _ = _COMMIT.unpack_from(message, 1)
             self.in_transaction = False
             changes, self._open = self._open, []
+            if changes:
+                self.committed.add(self._xid)
             return changes
         elif kind == b"R":
             self._relation(message)

@@ -15,6 +15,7 @@ from psycopg import sql
 from psycopg.pq import ExecStatus
 
 from livewidgets.errors import PostgresUnavailableError, ProtocolError
+from livewidgets.sandbox.commits import until_visible
 from livewidgets.sandbox.pgoutput import (
     UNCHANGED,
     Column,
@@ -100,6 +101,7 @@ class WalStream:
         while not self._closed:
             try:
                 connection, decoder = await self._open()
+                looker = await self._connect_looker(connection)
             except psycopg.Error as error:
                 if event is StreamEvent.READY:
                     raise PostgresUnavailableError(
@@ -111,15 +113,28 @@ class WalStream:
             try:
                 yield event
                 async for batch in self._read(connection.pgconn, decoder):
+                    await until_visible(looker, decoder.committed)
                     yield batch
             except (psycopg.Error, OSError):
                 pass  # gone, or going: the next round finds out when it is back
             finally:
                 # Closes the socket at once, and with it goes the slot.
                 connection.pgconn.finish()
+                looker.pgconn.finish()
             if not self._closed:
                 event = StreamEvent.RESUMED
                 yield StreamEvent.LOST
+
+    async def _connect_looker(
+        self, replication: psycopg.AsyncConnection[psycopg.rows.TupleRow]
+    ) -> psycopg.AsyncConnection[psycopg.rows.TupleRow]:
+        try:
+            return await psycopg.AsyncConnection.connect(
+                self._dsn, autocommit=True, application_name="livewidgets sandbox: commits"
+            )
+        except BaseException:
+            replication.pgconn.finish()
+            raise
 
     async def _open(self) -> tuple[psycopg.AsyncConnection[psycopg.rows.TupleRow], Decoder]:
         """Connect, make a temporary slot, and start the replication from it."""
