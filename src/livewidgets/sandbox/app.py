@@ -17,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from livewidgets.sandbox.accounts import Accounts
+from livewidgets.sandbox.accounts_http import AccountsHttp
 from livewidgets.sandbox.auth import Tokens
 from livewidgets.sandbox.catalog import Catalog
 from livewidgets.sandbox.realtime import Realtime, RealtimeOptions
@@ -103,6 +105,7 @@ def create_app(
     tokens = Tokens(keys)
     catalog = Catalog(database)
     rest = Rest(database, catalog, tokens, max_rows=options.max_rows, max_body=MAX_BODY)
+    accounts = AccountsHttp(Accounts(database, keys), tokens)
     realtime = Realtime(database, catalog, tokens, wal, options.realtime)
 
     @asynccontextmanager
@@ -122,6 +125,7 @@ def create_app(
     routes: list[BaseRoute] = [
         WebSocketRoute("/realtime/v1/websocket", realtime),
         Route("/health", health),
+        *accounts.routes(),
         Route("/rest/v1/", rest.root, methods=METHODS),
         Route("/rest/v1/rpc/{name}", rest.function, methods=METHODS),
         Route("/rest/v1/{table}", rest.table, methods=METHODS),

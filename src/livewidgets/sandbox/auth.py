@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,9 +14,11 @@ import jwt
 from livewidgets.errors import SandboxError
 
 if TYPE_CHECKING:
+    from starlette.requests import HTTPConnection
+
     from livewidgets.sandbox.keys import Keys
 
-#: The key formats that are no JWT; issue keys of these kinds and they stand for the anon and service key.
+#: The key formats that are no JWT; keys of these kinds stand for the anon and the service key.
 OPAQUE_PREFIXES = ("sb_publishable_", "sb_secret_")
 
 
@@ -100,16 +103,18 @@ class Tokens:
         Parameters
         ----------
         token
-            A JWT, or a key of the opaque kind.
+            A JWT, or, when strict, an API key that is none.
         now
             Epoch seconds.
         strict
-            Realtime demands ``role`` and ``exp``; PostgREST does not.
+            Realtime demands ``role`` and ``exp``; PostgREST and GoTrue do not.
 
         Raises
         ------
         TokenRefusedError
         """
+        if strict:
+            token = self._behind(token)
         try:
             payload = jwt.decode(
                 token,
@@ -128,6 +133,16 @@ class Tokens:
             late = int(now - expires)
             raise TokenRefusedError(Refusal.EXPIRED, f"Token has expired {late} seconds ago", late)
         return Claims.of(payload)
+
+    def _behind(self, key: str) -> str:
+        """Return the JWT that a key of the opaque kind stands for; anything else as it is."""
+        for opaque, token in (
+            (self._keys.publishable_key, self._keys.anon_key),
+            (self._keys.secret_key, self._keys.service_key),
+        ):
+            if hmac.compare_digest(opaque.encode(), key.encode("utf-8", "replace")):
+                return token
+        return key
 
     def api_key(self, key: str, now: float) -> Claims | None:
         """Return the claims behind an API key, or None when it is not one of ours."""
@@ -160,3 +175,39 @@ def bearer(authorization: str | None) -> str | None:
         return None
     scheme, _, token = authorization.strip().partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Whom the gateway has let in.
+
+    Attributes
+    ----------
+    by_key
+        What the API key allows.
+    token
+        The access token, where there is one beside the key: for the service behind to check.
+    named
+        Whether the request names its bearer itself, or the gateway does because the key is no JWT.
+    """
+
+    by_key: Claims
+    token: str | None = field(default=None, repr=False)
+    named: bool = True
+
+
+def visitor(request: HTTPConnection, tokens: Tokens, now: float) -> Visitor | GatewayRefusal:
+    """Look at a request as Supabase's gateway does: no key, no service.
+
+    A key that is no JWT is no access token either, unless it stands in both places.
+    """
+    key = request.headers.get("apikey") or request.query_params.get("apikey")
+    if not key:
+        return NO_KEY
+    by_key = tokens.api_key(key, now)
+    if by_key is None:
+        return BAD_KEY
+    token = bearer(request.headers.get("authorization"))
+    if token == key:
+        return Visitor(by_key)
+    return Visitor(by_key, token, token is not None or key.startswith(OPAQUE_PREFIXES))

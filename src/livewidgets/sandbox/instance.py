@@ -48,6 +48,8 @@ class SandboxInfo:
         The data folder.
     started
         Whether the call that returned this started it; False when it was running already.
+    publishable_key, secret_key
+        API keys of the newer kind; they do what ``anon_key`` and ``service_key`` do.
     """
 
     url: str
@@ -59,6 +61,8 @@ class SandboxInfo:
     port: int
     data: Path
     started: bool = False
+    publishable_key: str = field(default="", repr=False)
+    secret_key: str = field(default="", repr=False)
 
     def write(self) -> None:
         """Put it into the data folder, for the owner's eyes only."""

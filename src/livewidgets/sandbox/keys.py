@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import secrets
 import time
 from collections.abc import Mapping
@@ -22,7 +25,7 @@ MANAGER_ID = "00000000-0000-4000-8000-000000000001"
 
 @dataclass(frozen=True)
 class Keys:
-    """The secret and the three tokens made with it. The representation shows none of them.
+    """The secret and what is made with it. The representation shows none of it.
 
     Attributes
     ----------
@@ -32,12 +35,16 @@ class Keys:
         API keys: JWTs with the roles ``anon`` and ``service_role``.
     manager_token
         An access token: role ``authenticated``, ``app_metadata.role`` is ``manager``.
+    publishable_key, secret_key
+        API keys of the newer kind, for the same two roles. They are no JWTs, and no bearer tokens.
     """
 
     secret: str = field(repr=False)
     anon_key: str = field(repr=False)
     service_key: str = field(repr=False)
     manager_token: str = field(repr=False)
+    publishable_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
 
     @classmethod
     def load(cls, data: Path) -> Keys:
@@ -54,7 +61,7 @@ class Keys:
 
     @classmethod
     def from_secret(cls, secret: str) -> Keys:
-        """Sign the three tokens with a secret that is known already."""
+        """Make all the others of a secret that is known already."""
         return cls(
             secret=secret,
             anon_key=sign(secret, {"role": "anon"}),
@@ -69,6 +76,8 @@ class Keys:
                     "app_metadata": {"role": "manager"},
                 },
             ),
+            publishable_key=_opaque(secret, "publishable"),
+            secret_key=_opaque(secret, "secret"),
         )
 
     def sign(self, claims: Mapping[str, Any], lifetime: float = LIFETIME) -> str:
@@ -91,3 +100,10 @@ def sign(secret: str, claims: Mapping[str, Any], lifetime: float = LIFETIME) -> 
     now = int(time.time())
     payload = {"iss": "livewidgets-sandbox", "iat": now, "exp": now + int(lifetime), **claims}
     return jwt.encode(payload, secret, algorithm=ALGORITHM)
+
+
+def _opaque(secret: str, kind: str) -> str:
+    """Make a key of the newer kind. It follows from the secret, so that a data folder has one secret to keep."""
+    digest = hmac.new(secret.encode(), f"sb_{kind}_".encode(), hashlib.sha256).digest()
+    text = base64.urlsafe_b64encode(digest[:24]).decode().replace("_", "-")
+    return f"sb_{kind}_{text[:22]}_{text[22:30]}"

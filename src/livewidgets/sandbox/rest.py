@@ -19,15 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from livewidgets.sandbox import openapi, rest_query, rest_sql
-from livewidgets.sandbox.auth import (
-    BAD_KEY,
-    NO_KEY,
-    OPAQUE_PREFIXES,
-    Claims,
-    TokenRefusedError,
-    Tokens,
-    bearer,
-)
+from livewidgets.sandbox.auth import Claims, GatewayRefusal, TokenRefusedError, Tokens, visitor
 from livewidgets.sandbox.rest_errors import RestError, bad_body, unknown_column, unknown_table
 from livewidgets.sandbox.rest_http import (
     OBJECT,
@@ -154,21 +146,16 @@ class Rest:
 
     def _who(self, request: Request) -> tuple[Response | None, Claims]:
         """Check the API key as the gateway does, then the token as PostgREST does."""
-        nobody = Claims("anon", "{}")
-        key = request.headers.get("apikey") or request.query_params.get("apikey")
         now = self._clock()
-        if not key:
-            return JSONResponse(NO_KEY.body, 401), nobody
-        by_key = self._tokens.api_key(key, now)
-        if by_key is None:
-            return JSONResponse(BAD_KEY.body, 401), nobody
-        token = bearer(request.headers.get("authorization"))
-        if token is None or token == key or token.startswith(OPAQUE_PREFIXES):
-            return None, by_key
+        found = visitor(request, self._tokens, now)
+        if isinstance(found, GatewayRefusal):
+            return JSONResponse(found.body, 401), Claims("anon", "{}")
+        if found.token is None:
+            return None, found.by_key
         try:
-            return None, self._tokens.verify(token, now, strict=False)
+            return None, self._tokens.verify(found.token, now, strict=False)
         except TokenRefusedError as error:
-            raise refused(error, token) from error
+            raise refused(error, found.token) from error
 
     async def _document(self, request: Request, claims: Claims) -> Response:
         if request.method not in ("GET", "HEAD"):

@@ -114,6 +114,8 @@ def serve(options: ServerOptions, announce: Callable[[SandboxInfo], None]) -> No
                     port=port,
                     data=data,
                     started=True,
+                    publishable_key=keys.publishable_key,
+                    secret_key=keys.secret_key,
                 )
                 running_sandbox = _Sandbox(options, info, keys, postgres, business)
                 _run(running_sandbox.run(listener, announce))
