@@ -78,7 +78,7 @@ def voila_command(notebook: Path, port: int) -> list[str]:
         f"--port={port}",
         "--Voila.ip=127.0.0.1",
         "--VoilaConfiguration.file_allowlist=.*\\.(png|jpg|gif|svg)",
-        f"--VoilaConfiguration.extension_denylist={list(UNUSED_EXTENSIONS)!r}",
+        *(f"--VoilaConfiguration.extension_denylist={name}" for name in UNUSED_EXTENSIONS),
         *(f"--{name}={value}" for name, value in _KERNEL_CARE.items()),
     ]
 
