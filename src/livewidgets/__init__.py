@@ -20,6 +20,7 @@ from livewidgets.errors import (
     CommandError,
     ConfigError,
     FilterError,
+    HistoryError,
     KeyRefusedError,
     LiveWidgetsError,
     NoPrimaryKeyError,
@@ -30,6 +31,7 @@ from livewidgets.errors import (
     PortInUseError,
     PostgresUnavailableError,
     ProtocolError,
+    RecordingError,
     SandboxError,
     SandboxStartError,
     SetupError,
@@ -38,6 +40,7 @@ from livewidgets.errors import (
     UnknownTableError,
     UnreachableError,
     UpstreamError,
+    WindowError,
 )
 from livewidgets.live.client import Live
 from livewidgets.live.request import TableState, TableStatus
@@ -62,6 +65,7 @@ __all__ = [
     "ConnectionState",
     "ConnectionStatus",
     "FilterError",
+    "HistoryError",
     "KeyRefusedError",
     "Live",
     "LiveTable",
@@ -76,6 +80,7 @@ __all__ = [
     "PortInUseError",
     "PostgresUnavailableError",
     "ProtocolError",
+    "RecordingError",
     "SandboxError",
     "SandboxStartError",
     "SetupError",
@@ -87,6 +92,7 @@ __all__ = [
     "UnknownTableError",
     "UnreachableError",
     "UpstreamError",
+    "WindowError",
     "connect",
     "demo",
     "errors",

@@ -15,6 +15,9 @@
     │   ├── NoPrimaryKeyError
     │   └── UnknownColumnError   ``.column`` names it
     ├── FilterError              ``where``, ``order`` or ``limit`` cannot be understood (also a ValueError)
+    ├── WindowError              a window's measures or lengths cannot be understood (also a ValueError)
+    ├── HistoryError             a version is asked for that the table does not remember (also a LookupError)
+    ├── RecordingError           a file is no recording, or damaged; or rows cannot be recorded
     ├── NotReadyError            ``ready()`` reached its limit (also a TimeoutError)
     ├── NotConnectedError        the operation needs a connection and there is none
     ├── ClosedError              the object was closed
@@ -152,6 +155,18 @@ class UnknownColumnError(TableError):
 
 class FilterError(LiveWidgetsError, ValueError):
     """``where``, ``order``, ``limit`` or ``fixed`` cannot be understood."""
+
+
+class WindowError(LiveWidgetsError, ValueError):
+    """A window's measures, lengths or columns cannot be understood."""
+
+
+class HistoryError(LiveWidgetsError, LookupError):
+    """A version is asked for that the table does not remember, or that has not come yet."""
+
+
+class RecordingError(LiveWidgetsError):
+    """A file is no recording, or a damaged one; or it cannot be written."""
 
 
 class NotReadyError(LiveWidgetsError, TimeoutError):

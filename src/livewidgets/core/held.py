@@ -61,7 +61,7 @@ class Held:
         #: The table's columns, as far as they are known.
         self.columns: frozenset[str] = frozenset()
         self._before: dict[Key, Row | None] = {}
-        self._ordered: Ordered | None = None
+        self._ordered: Ordered[tuple[Any, ...]] | None = None
         self.learn(self.rows.values())
         if order is not None or limit is not None:
             self._ordered = Ordered(self._entry(key, row) for key, row in self.rows.items())

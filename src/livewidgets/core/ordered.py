@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+#: Anything that can be compared with others of its kind.
+Entry = TypeVar("Entry", bound=Any)
 
 # Pieces of about this many entries: moving a thousand pointers costs less than the comparisons before it.
 _PIECE = 1000
 
 
-class Ordered:
+class Ordered(Generic[Entry]):
     """Entries in ascending order, in pieces, so that no change moves more than one piece.
 
     Parameters
     ----------
     entries
-        Tuples that can be compared with each other; no two of them equal.
+        Tuples or numbers that can be compared with each other; equal ones may be there several times.
     """
 
     __slots__ = ("_length", "_pieces", "_tops")
 
-    def __init__(self, entries: Iterable[tuple[Any, ...]] = ()) -> None:
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
         all_entries = sorted(entries)
         self._pieces = [all_entries[i : i + _PIECE] for i in range(0, len(all_entries), _PIECE)]
         self._tops = [piece[-1] for piece in self._pieces]
@@ -30,11 +33,11 @@ class Ordered:
     def __len__(self) -> int:
         return self._length
 
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+    def __iter__(self) -> Iterator[Entry]:
         for piece in self._pieces:
             yield from piece
 
-    def add(self, entry: tuple[Any, ...]) -> None:
+    def add(self, entry: Entry) -> None:
         """Put an entry in its place."""
         self._length += 1
         if not self._pieces:
@@ -53,8 +56,8 @@ class Ordered:
         else:
             self._tops[at] = piece[-1]
 
-    def remove(self, entry: tuple[Any, ...]) -> None:
-        """Take an entry out; KeyError where there is none that equals it."""
+    def remove(self, entry: Entry) -> None:
+        """Take an entry out, once; KeyError where there is none that equals it."""
         at = bisect_left(self._tops, entry)
         piece = self._pieces[at] if at < len(self._pieces) else []
         i = bisect_left(piece, entry)
@@ -67,6 +70,14 @@ class Ordered:
         else:
             del self._pieces[at], self._tops[at]
 
-    def last(self) -> tuple[Any, ...]:
+    def at(self, place: int) -> Entry:
+        """Give the entry at a place, counted from 0; IndexError where there is none."""
+        for piece in self._pieces:
+            if place < len(piece):
+                return piece[place]
+            place -= len(piece)
+        raise IndexError(place)
+
+    def last(self) -> Entry:
         """Give the greatest entry; IndexError where there is none."""
         return self._tops[-1]
