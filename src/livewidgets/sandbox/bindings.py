@@ -39,7 +39,7 @@ class Condition:
     negated: bool = False
 
     def __str__(self) -> str:
-        column, operator, value = map(_inspect, (self.column, self.operator, self.value))
+        column, operator, value = map(inspect, (self.column, self.operator, self.value))
         return f"{{{column}, {operator}, {value}, {'true' if self.negated else 'false'}}}"
 
 
@@ -79,7 +79,7 @@ class Binding:
 
     def __str__(self) -> str:
         filters = ", ".join(map(str, self.conditions))
-        select = "nil" if self.select is None else _inspect(list(self.select))
+        select = "nil" if self.select is None else inspect(list(self.select))
         return (
             f"[event: {self.event}, schema: {self.schema}, table: {self.table}, "
             f"filters: [{filters}], select: {select}]"
@@ -114,7 +114,7 @@ def parse(raw: Mapping[str, Any]) -> Binding:
     if not given or not all(isinstance(name, str) for name in given) or not isinstance(condition, str | None):
         raise BindingError(
             "No subscription params provided. Please provide at least a `schema` or `table` to subscribe to: "
-            + _inspect(dict(raw))
+            + inspect(dict(raw))
         )
     select = raw.get("select")
     event = raw.get("event")
@@ -162,7 +162,7 @@ def _condition(part: str) -> Condition:
 
 
 def _unparsable(words: list[str]) -> BindingError:
-    return BindingError(f"Error parsing `filter` params: {_inspect(words)}")
+    return BindingError(f"Error parsing `filter` params: {inspect(words)}")
 
 
 def _split(text: str) -> list[str]:
@@ -183,12 +183,12 @@ def _split(text: str) -> list[str]:
     return [*parts, text[start:]]
 
 
-def _inspect(value: object) -> str:
+def inspect(value: object) -> str:
     """Show a value as Elixir's ``inspect`` does."""
     if value is None:
         return "nil"
     if isinstance(value, dict):
-        return "%{" + ", ".join(f"{_inspect(k)} => {_inspect(value[k])}" for k in sorted(value)) + "}"
+        return "%{" + ", ".join(f"{inspect(k)} => {inspect(value[k])}" for k in sorted(value)) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_inspect, value)) + "]"
+        return "[" + ", ".join(map(inspect, value)) + "]"
     return json.dumps(value, ensure_ascii=False)

@@ -2,25 +2,41 @@
 
 A channel lives from a good join to a leave, a second join of its topic, a refused token or the socket's end::
 
-    (nothing) --phx_join, token good--> joined --phx_leave | rejoin | token refused | expiry--> closed
-                                          |  ^
-                                 Subscribe|  |subscribed / failed (a ``system`` frame either way)
-                                          v  |
-                                   the database is asked
+    (nothing) --phx_join, token good, policies allow--> joined --phx_leave | rejoin--> closed
+                                                         |  ^    token refused | expiry | too much presence--> closed
+                                                Subscribe|  |subscribed / failed (a ``system`` frame either way)
+                                                         v  |
+                                                 the database is asked
 
-Whoever drives it carries out the effects in their order.
+Whoever drives it carries out the effects in their order; `Ask` has to be answered before the next frame is read.
 """
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from livewidgets.sandbox import bindings
-from livewidgets.sandbox.auth import OPAQUE_PREFIXES, Claims, TokenRefusedError
-from livewidgets.sandbox.phoenix import Codec, Message
+from livewidgets.sandbox.auth import Claims, Refusal, TokenRefusedError
+from livewidgets.sandbox.connection_config import Config, JoinRefusedError, read_config
+from livewidgets.sandbox.connection_effects import (
+    Ask,
+    AwaitStream,
+    Broadcast,
+    Channel,
+    Close,
+    Effect,
+    Joined,
+    Left,
+    Policies,
+    Presence,
+    Refuse,
+    Send,
+    Stored,
+    Subscribe,
+    Verdict,
+)
+from livewidgets.sandbox.phoenix import Codec, Message, UserBroadcast
 
 PREFIX = "realtime:"
 #: A socket that says nothing for so long is closed with 1000.
@@ -29,98 +45,10 @@ IDLE = 66.0
 MAX_CHANNELS = 100
 #: Bytes of one broadcast's frame.
 MAX_BROADCAST = 3_000_000
-
-
-@dataclass(eq=False)
-class Channel:
-    """A joined topic.
-
-    Attributes
-    ----------
-    topic, name
-        ``realtime:room`` and ``room``.
-    join_ref
-        The ref of its join; its ``phx_close`` carries it.
-    claims
-        On whose behalf it reads.
-    raw_bindings
-        The postgres_changes that it asked for.
-    """
-
-    topic: str
-    name: str
-    join_ref: Any
-    claims: Claims
-    raw_bindings: list[dict[str, Any]]
-    ack: bool = False
-    own: bool = False
-    presence_key: str = ""
-    closed: bool = False
-    #: Raised by each token refresh: an answer to an older question is dropped.
-    generation: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send this frame."""
-
-    frame: str | bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """Send this frame, which refuses a join; the real server takes its time for it."""
-
-    frame: str | bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """Close the socket."""
-
-    code: int
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """The channel is there: others may now talk to it. ``presence``: it wants the state of who is here."""
-
-    channel: Channel
-    presence: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """The channel is gone: end what it has open."""
-
-    channel: Channel
-
-
-@dataclass(frozen=True, slots=True)
-class Subscribe:
-    """Ask the database for its bindings, then call `Connection.subscribed` or `Connection.failed`."""
-
-    channel: Channel
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Broadcast:
-    """Tell the other channels of the topic, and the sender too when its join asked for that."""
-
-    channel: Channel
-    payload: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Presence:
-    """A track (with what is told about the user) or an untrack (None)."""
-
-    channel: Channel
-    meta: Mapping[str, Any] | None
-
-
-Effect = Send | Refuse | Close | Joined | Left | Subscribe | Broadcast | Presence
+#: Presence messages that a channel may send in so many seconds.
+PRESENCE_CALLS, PRESENCE_WINDOW = 5, 30.0
+EXTENSIONS = ("broadcast", "presence")
+UNAVAILABLE = "Realtime was unable to connect to the project database"
 
 
 @dataclass
@@ -186,6 +114,16 @@ class Connection:
         """Say that the bindings cannot be served: none of them is."""
         return [self._system(channel, "postgres_changes", message, "error")]
 
+    def replicating(self, channel: Channel) -> list[Effect]:
+        """Say that what the database broadcasts is delivered from here on."""
+        return [self._system(channel, "system", "Replication connection established", "ok")]
+
+    def disconnect(self) -> list[Effect]:
+        """Send the client away, to come again at once: the project's settings have changed."""
+        payload = {"extension": "system", "message": "Server requested disconnect", "status": "ok"}
+        farewells = [Message(topic, "system", payload) for topic in self.channels]
+        return [*(Send(self.codec.encode(message)) for message in farewells), Close(1012)]
+
     def _handle(self, message: Message, size: int, now: float) -> list[Effect]:
         if message.topic == "phoenix":
             if message.event == "heartbeat":
@@ -204,7 +142,7 @@ class Connection:
         if message.event == "broadcast":
             return self._broadcast(channel, message, size)
         if message.event == "presence":
-            return self._presence(channel, message)
+            return self._presence(channel, message, now)
         return []
 
     def _join(self, message: Message, now: float) -> list[Effect]:
@@ -219,71 +157,198 @@ class Connection:
         payload = message.payload if isinstance(message.payload, dict) else {}
         try:
             claims = self._claims(payload.get("access_token"), now)
+            config = read_config(message.payload, name)
         except TokenRefusedError as error:
             return self._refuse(message, f"{error.refusal.code}: {error.message}")
-        config = _config(payload, name)
-        if config is None:
-            return self._refuse(message, "UnknownErrorOnChannel: no function clause matching in Access.get/3")
-        if config.private:
-            reason = f"Unauthorized: You do not have permissions to read from this Channel topic: {name}"
-            return self._refuse(message, reason)
+        except JoinRefusedError as error:
+            return self._refuse(message, error.message)
+        if not config.private:
+            return self._enter(message, name, claims, config)
+
+        def resume(verdict: Verdict) -> list[Effect]:
+            if not verdict.available:
+                return self._refuse(message, f"UnableToConnectToProject: {UNAVAILABLE}")
+            policies = _may_read(Policies(), verdict)
+            replay_denied = config.replay is not None and not policies.broadcast_read
+            if replay_denied or not (policies.broadcast_read or policies.presence_read):
+                return self._refuse(message, f"Unauthorized: {_no_rights(name)}")
+            return self._enter(message, name, claims, config, policies, verdict.messages)
+
+        read = EXTENSIONS if config.presence else EXTENSIONS[:1]
+        return [Ask(name, claims, resume, read=read, replay=config.replay)]
+
+    def _enter(
+        self,
+        message: Message,
+        name: str,
+        claims: Claims,
+        config: Config,
+        policies: Policies | None = None,
+        stored: tuple[Stored, ...] = (),
+    ) -> list[Effect]:
         channel = Channel(
-            topic,
+            message.topic,
             name,
             message.ref if message.join_ref is None else message.join_ref,
             claims,
             config.bindings,
-            config.ack,
-            config.own,
-            config.presence_key or str(uuid.uuid4()),
+            ack=config.ack,
+            own=config.own,
+            presence=config.presence,
+            presence_key=config.presence_key,
+            policies=policies,
+            replayed=frozenset(one.id for one in stored),
         )
         reply = self._reply(message, "ok", {"postgres_changes": [bindings.echo(b) for b in config.bindings]})
         effects: list[Effect] = [reply]
         # A second join of a topic is answered first; then the old one is closed, with its old ref.
-        before = self.channels.pop(topic, None)
+        before = self.channels.pop(message.topic, None)
         if before is not None:
             effects += self._close(before)
-        self.channels[topic] = channel
-        effects.append(Joined(channel, config.presence))
+        self.channels[message.topic] = channel
+        effects += self._replays(channel, stored)
+        if config.replication_ready:
+            effects.append(AwaitStream(channel))
+        effects.append(Joined(channel))
         if channel.raw_bindings:
             effects.append(Subscribe(channel, channel.generation))
         return effects
 
+    def _replays(self, channel: Channel, stored: tuple[Stored, ...]) -> list[Effect]:
+        """Send stored messages to the one who asked for them."""
+        frames: list[str | bytes | None] = []
+        for one in stored:
+            meta = {"id": one.id, "replayed": True}
+            if isinstance(one.body, bytes):
+                frames.append(
+                    self.codec.encode_broadcast(
+                        channel.topic, UserBroadcast(one.event, one.body, is_json=False, meta=meta)
+                    )
+                )
+            else:
+                payload = {"event": one.event, "meta": meta, "payload": one.body, "type": "broadcast"}
+                message = Message(channel.topic, "broadcast", payload, None, channel.join_ref)
+                frames.append(self.codec.encode(message))
+        return [Send(frame) for frame in frames if frame is not None]
+
     def _claims(self, token: object, now: float) -> Claims:
-        if not isinstance(token, str) or token.startswith(OPAQUE_PREFIXES):
+        if not isinstance(token, str) or token.startswith("sb_"):
             return self.claims
         return self.verify(token, now)
 
     def _refresh(self, channel: Channel, payload: object, now: float) -> list[Effect]:
         token = payload.get("access_token") if isinstance(payload, dict) else None
-        if not isinstance(token, str) or token.startswith(OPAQUE_PREFIXES):
+        if not isinstance(token, str) or token.startswith("sb_"):
             return []
         try:
             claims = self.verify(token, now)
         except TokenRefusedError as error:
-            return self._expel(channel, error.message)
+            # The real server shows its own name for this one.
+            forged = error.refusal is Refusal.SIGNATURE
+            return self._expel(channel, ":signature_error" if forged else error.message)
         if claims == channel.claims:
             return []
-        channel.claims = claims
+        if channel.policies is None:
+            return self._renew(channel, claims, None)
+        before = channel.policies
+
+        def resume(verdict: Verdict) -> list[Effect]:
+            if channel.closed:
+                return []
+            if not verdict.available:
+                return self._expel(channel, UNAVAILABLE)
+            after = _may_read(Policies(), verdict)
+            if not (after.broadcast_read or after.presence_read):
+                return self._expel(channel, _no_rights(channel.name))
+            if (before.broadcast_read and after.broadcast_read is False) or (
+                before.presence_read and after.presence_read is False
+            ):
+                text = f"You no longer have permission to read from this Channel topic: {channel.name}"
+                return self._expel(channel, text)
+            return self._renew(channel, claims, after)
+
+        read = EXTENSIONS if channel.presence else EXTENSIONS[:1]
+        return [Ask(channel.name, claims, resume, read=read)]
+
+    def _renew(self, channel: Channel, claims: Claims, policies: Policies | None) -> list[Effect]:
+        channel.claims, channel.policies = claims, policies
         channel.generation += 1
         return [Subscribe(channel, channel.generation)] if channel.raw_bindings else []
 
     def _broadcast(self, channel: Channel, message: Message, size: int) -> list[Effect]:
+        if channel.policies is not None and channel.policies.broadcast_write is None:
+            return self._ask_to_write(channel, (), lambda: self._broadcast(channel, message, size))
+        if channel.policies is not None and not channel.policies.broadcast_write:
+            return []
+        if not isinstance(message.payload, dict | UserBroadcast):
+            return self._crash(channel)
         if size > MAX_BROADCAST:
-            return [self._reply(message, "error", "payload_size_exceeded")]
+            return [self._reply(message, "error", "payload_size_exceeded")] if channel.ack else []
         effects: list[Effect] = [Broadcast(channel, message.payload)]
         if channel.ack:
             effects.append(self._reply(message, "ok", {}))
         return effects
 
-    def _presence(self, channel: Channel, message: Message) -> list[Effect]:
-        payload = message.payload if isinstance(message.payload, dict) else {}
-        what = payload.get("event")
-        if what not in ("track", "untrack"):
-            return [self._reply(message, "error", {"reason": "unknown presence event"})]
-        meta = payload.get("payload")
-        tracked = (meta if isinstance(meta, dict) else {}) if what == "track" else None
-        return [self._reply(message, "ok", {}), Presence(channel, tracked)]
+    def _presence(self, channel: Channel, message: Message, now: float) -> list[Effect]:
+        if not isinstance(message.payload, dict) or "event" not in message.payload:
+            return [self._reply(message, "ok", {})]
+        what = message.payload["event"]
+        if not isinstance(what, str):
+            return self._crash(channel)
+        if now > channel.presence_window:
+            channel.presence_calls, channel.presence_window = 0, now + PRESENCE_WINDOW
+        if channel.presence_calls >= PRESENCE_CALLS:
+            return self._expel(channel, "Client presence rate limit exceeded")
+        channel.presence_calls += 1
+        match what.lower():
+            case "track":
+                return self._track(channel, message)
+            case "untrack":
+                return [self._reply(message, "ok", {}), Presence(channel, None)]
+            case _:
+                return [self._reply(message, "error", {})]
+
+    def _track(self, channel: Channel, message: Message) -> list[Effect]:
+        policies = channel.policies
+        if policies is not None and policies.presence_write is None:
+            read = () if policies.presence_read is not None else EXTENSIONS[1:]
+            return self._ask_to_write(
+                channel,
+                read,
+                lambda: self._track(channel, message),
+                lambda: [self._reply(message, "error", {})],
+            )
+        if policies is not None and not policies.presence_write:
+            return [self._reply(message, "error", {})]
+        meta = message.payload.get("payload", {})
+        if not isinstance(meta, dict):
+            reason = "Presence track payload must be a map"
+            return [self._reply(message, "error", {"reason": reason})]
+        channel.presence = True
+        return [self._reply(message, "ok", {}), Presence(channel, meta)]
+
+    def _ask_to_write(
+        self,
+        channel: Channel,
+        read: tuple[str, ...],
+        go_on: Callable[[], list[Effect]],
+        give_up: Callable[[], list[Effect]] = list,
+    ) -> list[Effect]:
+        """Find out once what a private channel may send; a database that is away is asked again the next time."""
+
+        def resume(verdict: Verdict) -> list[Effect]:
+            if channel.closed or channel.policies is None:
+                return []
+            if not verdict.available:
+                return give_up()
+            channel.policies = replace(
+                _may_read(channel.policies, verdict),
+                broadcast_write=verdict.write.get("broadcast", False),
+                presence_write=verdict.write.get("presence", False),
+            )
+            return go_on()
+
+        return [Ask(channel.name, channel.claims, resume, read=read, write=EXTENSIONS)]
 
     def _refuse(self, message: Message, reason: str) -> list[Effect]:
         return [Refuse(self._reply(message, "error", {"reason": reason}).frame)]
@@ -291,16 +356,16 @@ class Connection:
     def _expel(self, channel: Channel, message: str) -> list[Effect]:
         return [self._system(channel, "system", message, "error"), *self._close(channel)]
 
-    def _close(self, channel: Channel) -> list[Effect]:
+    def _crash(self, channel: Channel) -> list[Effect]:
+        """End a channel over a message that the real server's process for it does not survive."""
+        return self._close(channel, "phx_error")
+
+    def _close(self, channel: Channel, event: str = "phx_close") -> list[Effect]:
         channel.closed = True
         if self.channels.get(channel.topic) is channel:
             del self.channels[channel.topic]
-        return [
-            Left(channel),
-            Send(
-                self.codec.encode(Message(channel.topic, "phx_close", {}, channel.join_ref, channel.join_ref))
-            ),
-        ]
+        message = Message(channel.topic, event, {}, channel.join_ref, channel.join_ref)
+        return [Left(channel), Send(self.codec.encode(message))]
 
     def _reply(self, message: Message, status: str, response: object) -> Send:
         payload = {"status": status, "response": response}
@@ -313,38 +378,13 @@ class Connection:
         return Send(self.codec.encode(Message(channel.topic, "system", payload, None, channel.join_ref)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Config:
-    bindings: list[dict[str, Any]]
-    ack: bool
-    own: bool
-    presence: bool
-    presence_key: str
-    private: bool
-
-
-def _config(payload: Mapping[str, Any], name: str) -> _Config | None:
-    """Read the join's config; None when it has parts of the wrong shape."""
-    if "config" not in payload:
-        wanted: object = bindings.from_topic(name)
-        config: Mapping[str, Any] = {}
-    else:
-        found = payload["config"] or {}
-        if not isinstance(found, dict):
-            return None
-        config = found
-        wanted = config.get("postgres_changes") or []
-    broadcast, presence = config.get("broadcast") or {}, config.get("presence") or {}
-    if not isinstance(broadcast, dict) or not isinstance(presence, dict) or not isinstance(wanted, list):
-        return None
-    if not all(isinstance(binding, dict) for binding in wanted):
-        return None
-    key = presence.get("key")
-    return _Config(
-        bindings=wanted,
-        ack=broadcast.get("ack") is True,
-        own=broadcast.get("self") is True,
-        presence=presence.get("enabled") is True,
-        presence_key=key if isinstance(key, str) else "",
-        private=config.get("private") is True,
+def _may_read(policies: Policies, verdict: Verdict) -> Policies:
+    return replace(
+        policies,
+        broadcast_read=verdict.read.get("broadcast", policies.broadcast_read),
+        presence_read=verdict.read.get("presence", policies.presence_read),
     )
+
+
+def _no_rights(name: str) -> str:
+    return f"You do not have permissions to read from this Channel topic: {name}"

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 import psycopg
@@ -16,12 +16,12 @@ from psycopg_pool import PoolTimeout
 from starlette.responses import JSONResponse, Response
 
 from livewidgets.errors import LiveWidgetsError
-from livewidgets.sandbox import connection as effects
+from livewidgets.sandbox import realtime_messages, realtime_policies
 from livewidgets.sandbox.auth import Refusal, TokenRefusedError, Tokens
-from livewidgets.sandbox.bindings import BindingError
-from livewidgets.sandbox.connection import Channel, Connection, Effect
-from livewidgets.sandbox.outbox import Outbox
-from livewidgets.sandbox.phoenix import V1, Codec, Message
+from livewidgets.sandbox.connection import IDLE, Connection
+from livewidgets.sandbox.connection_effects import Ask, Channel, Verdict
+from livewidgets.sandbox.phoenix import codec_for
+from livewidgets.sandbox.realtime_socket import Socket
 from livewidgets.sandbox.rooms import Rooms
 from livewidgets.sandbox.subscriptions import Subscriptions
 from livewidgets.sandbox.wal import StreamEvent
@@ -37,14 +37,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between looks at the clock.
 TICK = 0.5
-#: Frames sent between two turns of the loop.
-BURST = 64
-#: Seconds that a socket that is cut off has to take its close frame.
-FAREWELL = 2.0
-#: Close code for a reader that was too slow: try again later.
-TOO_SLOW = 1013
-#: The protocol versions by the ``vsn`` of the address.
-CODECS: dict[str, Callable[[], Codec]] = {"1.0.0": V1}
+#: Seconds between two rounds against stored messages that are too old.
+FORGET_EVERY = 3600.0
 
 
 @dataclass(frozen=True)
@@ -61,7 +55,7 @@ class RealtimeOptions:
         Bytes that may wait for one socket.
     """
 
-    idle: float | None = effects.IDLE
+    idle: float | None = IDLE
     refusal_delay: float = 0.0
     join_refusal_delay: float = 0.0
     outbox_limit: int = 32 * 1024 * 1024
@@ -89,6 +83,7 @@ class Realtime:
         options: RealtimeOptions | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._database = database
         self._catalog = catalog
         self._tokens = tokens
         self._stream = stream
@@ -110,6 +105,7 @@ class Realtime:
             asyncio.create_task(self._read(), name="sandbox changes"),
             asyncio.create_task(self._tick(), name="sandbox clock"),
             asyncio.create_task(self._watch_publication(), name="sandbox publication"),
+            asyncio.create_task(self._forget(), name="sandbox messages"),
         ]
 
     async def stop(self) -> None:
@@ -120,13 +116,22 @@ class Realtime:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def disconnect(self) -> None:
+        """Send every client away, to come again at once, as the real server does when a project's settings change."""
+        for socket in list(self.sockets):
+            socket.perform(socket.connection.disconnect())
+
+    async def judge(self, ask: Ask) -> Verdict:
+        """Ask the database what the policies say."""
+        return await realtime_policies.judge(self._database, ask)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one websocket (ASGI)."""
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         key = (query.get("apikey") or [headers.get(b"x-api-key") or headers.get(b"apikey")])[0]
         refusal = self._refusal(key)
-        codec = CODECS.get((query.get("vsn") or ["1.0.0"])[0])
+        codec = codec_for((query.get("vsn") or ["1.0.0"])[0])
         if refusal is not None or codec is None:
             await asyncio.sleep(self.options.refusal_delay if refusal else 0)
             answer = JSONResponse({"error": refusal}, 401) if refusal else Response(status_code=403)
@@ -136,7 +141,7 @@ class Realtime:
         await receive()
         await send({"type": "websocket.accept"})
         claims = self._tokens.verify(str(key), self.clock())
-        connection = Connection(claims, self._tokens.verify, codec(), self.clock(), self.options.idle)
+        connection = Connection(claims, self._tokens.verify, codec, self.clock(), self.options.idle)
         await Socket(self, connection, receive, send).run()
 
     def _refusal(self, key: str | None) -> str | None:
@@ -171,7 +176,11 @@ class Realtime:
                     self._catalog.invalidate()
                     self._announce(list(self._members()))
                 continue
-            await self._deliver(batch)
+            messages, changes = realtime_messages.split(batch)
+            if changes:
+                await self._deliver(changes)
+            for message in messages:
+                realtime_messages.tell(message, self.rooms)
 
     async def _deliver(self, batch: list[RowChange]) -> None:
         try:
@@ -213,6 +222,12 @@ class Realtime:
                     self._announce(list(self._members()))
                 self._published = published
 
+    async def _forget(self) -> None:
+        while True:
+            with suppress(psycopg.Error, PoolTimeout, OSError):
+                await realtime_policies.forget(self._database)
+            await asyncio.sleep(FORGET_EVERY)
+
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK)
@@ -221,144 +236,6 @@ class Realtime:
                 deadline = socket.connection.deadline()
                 if deadline is not None and deadline <= now:
                     socket.perform(socket.connection.tick(now))
-
-
-class Socket:
-    """The I/O of one websocket.
-
-    Parameters
-    ----------
-    realtime
-        The server that it belongs to.
-    connection
-        Its protocol state.
-    receive, send
-        The accepted ASGI websocket.
-    """
-
-    def __init__(self, realtime: Realtime, connection: Connection, receive: Receive, send: Send) -> None:
-        self._realtime = realtime
-        self.connection = connection
-        self._receive = receive
-        self._send = send
-        self.outbox = Outbox(realtime.options.outbox_limit)
-        #: Channels whose changes are being delivered.
-        self.subscribed: set[Channel] = set()
-        self._asking: set[asyncio.Task[None]] = set()
-
-    async def run(self) -> None:
-        """Serve it until either side closes it."""
-        self._realtime.sockets.add(self)
-        writer = asyncio.create_task(self._write(), name="sandbox socket writer")
-        reader = asyncio.create_task(self._read(), name="sandbox socket reader")
-        overflow = asyncio.create_task(self.outbox.overflow.wait(), name="sandbox socket overflow")
-        tasks: list[asyncio.Task[Any]] = [writer, reader, overflow]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            if overflow.done():
-                logger.warning("A socket read too slowly and was cut off.")
-                writer.cancel()
-                await self._close(TOO_SLOW)
-        finally:
-            self._realtime.sockets.discard(self)
-            for channel in list(self.connection.channels.values()):
-                self._leave(channel)
-            tasks += self._asking
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _read(self) -> None:
-        while True:
-            message = await self._receive()
-            if message["type"] == "websocket.disconnect":
-                return
-            frame = message.get("text")
-            frame = message.get("bytes") or b"" if frame is None else frame
-            self.perform(self.connection.receive(frame, self._realtime.clock()))
-
-    async def _write(self) -> None:
-        """Send what waits, and close when told so."""
-        sent = 0
-        while True:
-            frame = self.outbox.take()
-            if frame is None:
-                if self.outbox.close_code is not None:
-                    await self._close(self.outbox.close_code)
-                    return
-                await self.outbox.wait()
-                continue
-            kind = "text" if isinstance(frame, str) else "bytes"
-            await self._send({"type": "websocket.send", kind: frame})
-            sent += 1
-            if sent % BURST == 0:
-                await asyncio.sleep(0)
-
-    async def _close(self, code: int) -> None:
-        with suppress(TimeoutError, OSError):
-            async with asyncio.timeout(FAREWELL):
-                await self._send({"type": "websocket.close", "code": code})
-
-    def perform(self, todo: list[Effect]) -> None:
-        """Carry out effects in their order."""
-        for effect in todo:
-            match effect:
-                case effects.Send(frame):
-                    self.outbox.put(frame)
-                case effects.Refuse(frame):
-                    if self._realtime.options.join_refusal_delay:
-                        asyncio.get_running_loop().call_later(
-                            self._realtime.options.join_refusal_delay, self.outbox.put, frame
-                        )
-                    else:
-                        self.outbox.put(frame)
-                case effects.Close(code):
-                    self.outbox.close(code)
-                case effects.Joined(channel, presence):
-                    self._realtime.rooms.enter(channel, self._deliver, presence=presence)
-                case effects.Left(channel):
-                    self._leave(channel)
-                case effects.Subscribe(channel, generation):
-                    task = asyncio.create_task(self._subscribe(channel, generation))
-                    self._asking.add(task)
-                    task.add_done_callback(self._asking.discard)
-                case effects.Broadcast(channel, payload):
-                    self._realtime.rooms.broadcast(channel, payload)
-                case effects.Presence(channel, meta):
-                    self._realtime.rooms.track(channel, meta)
-
-    def _deliver(self, message: Message) -> None:
-        self.outbox.put(self.connection.codec.encode(message))
-
-    def _leave(self, channel: Channel) -> None:
-        self.subscribed.discard(channel)
-        self._realtime.subscriptions.remove(channel)
-        self._realtime.rooms.leave(channel)
-
-    async def _subscribe(self, channel: Channel, generation: int) -> None:
-        """Have the bindings checked; from the ``system`` frame on every commit is delivered."""
-        subscriptions = self._realtime.subscriptions
-        while True:
-            await self._realtime.streaming.wait()
-            try:
-                group = await subscriptions.check(channel.claims, channel.raw_bindings)
-            except BindingError as error:
-                if not channel.closed and channel.generation == generation:
-                    subscriptions.remove(channel)
-                    self.subscribed.discard(channel)
-                    self.perform(self.connection.failed(channel, error.message))
-                return
-            except (psycopg.Error, PoolTimeout, OSError):
-                await asyncio.sleep(TICK)  # the database is away: ask again when it is back
-                continue
-            if channel.closed or channel.generation != generation:
-                return
-            if not self._realtime.streaming.is_set():
-                continue
-            subscriptions.add(channel, group, self.outbox, self.connection.codec.around_change(channel.topic))
-            self.subscribed.add(channel)
-            self.perform(self.connection.subscribed(channel))
-            return
 
 
 async def _deny(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:

@@ -45,7 +45,8 @@ def apply(dsn: str) -> bool:
     PostgresUnavailableError
         The database refuses the schema.
     """
-    platform, business = (_text(name) for name in ("platform.sql", "schema.sql"))
+    platform = "\n".join(_text(name) for name in ("platform.sql", "realtime.sql"))
+    business = _text("schema.sql")
     digest = hashlib.sha256(f"{platform}\n{business}".encode()).hexdigest()
     try:
         with psycopg.connect(dsn, autocommit=True) as connection, connection.transaction():

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from livewidgets.sandbox import bindings
 from livewidgets.sandbox.auth import Claims, Tokens
-from livewidgets.sandbox.connection import (
-    MAX_CHANNELS,
+from livewidgets.sandbox.connection import MAX_CHANNELS, Connection
+from livewidgets.sandbox.connection_effects import (
+    Ask,
     Broadcast,
     Close,
-    Connection,
     Effect,
     Joined,
     Left,
@@ -25,7 +25,7 @@ from livewidgets.sandbox.connection import (
     Subscribe,
 )
 from livewidgets.sandbox.keys import Keys
-from livewidgets.sandbox.phoenix import V1, Message
+from livewidgets.sandbox.phoenix import V1, V2, Codec, Message
 
 KEYS = Keys.from_secret("t" * 64)
 TOKENS = Tokens(KEYS)
