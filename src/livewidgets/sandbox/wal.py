@@ -80,11 +80,19 @@ class WalStream:
         A ``postgresql://`` address whose user may replicate.
     publication
         The publication to read.
+    also
+        A publication to read as well, where there is one of this name.
     """
 
-    def __init__(self, dsn: str, publication: str = "supabase_realtime") -> None:
+    def __init__(
+        self,
+        dsn: str,
+        publication: str = "supabase_realtime",
+        also: str = "supabase_realtime_messages_publication",
+    ) -> None:
         self._dsn = dsn
         self.publication = publication
+        self._also = also
         self._closed = False
         self._wake = asyncio.Event()
 
@@ -159,9 +167,15 @@ class WalStream:
                     sql.Identifier(slot)
                 )
             )
+            more = await connection.execute(
+                sql.SQL("select pubname from pg_publication where pubname = {}").format(
+                    sql.Literal(self._also)
+                )
+            )
+            names = [self.publication, *(str(row[0]) for row in await more.fetchall())]
             start = sql.SQL(
                 "START_REPLICATION SLOT {} LOGICAL 0/0 (proto_version '1', publication_names {})"
-            ).format(sql.Identifier(slot), sql.Literal(f'"{self.publication}"'))
+            ).format(sql.Identifier(slot), sql.Literal(", ".join(f'"{name}"' for name in names)))
             _exec_copy(connection.pgconn, start.as_bytes(connection))
         except BaseException:
             connection.pgconn.finish()
