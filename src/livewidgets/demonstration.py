@@ -61,7 +61,7 @@ def run(
         raise SetupError(
             f"The sandbox needs {error.name}.", "Run: pip install 'livewidgets[sandbox,voila]'"
         ) from error
-    with _interrupted_by_sigterm():
+    with _stopped_by_signals():
         say("Starting the sandbox …")
         info = launcher.launch(
             data, port=0, traffic=True, seed=seed, speed=speed, exit_when_idle=_ORPHAN_SECONDS
@@ -98,12 +98,15 @@ def _has_screen() -> bool:
 
 
 @contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
+def _stopped_by_signals() -> Iterator[None]:
+    """Make Ctrl-C of both, SIGINT and SIGTERM; also where a script started us with SIGINT ignored."""
+
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
