@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from typing import TYPE_CHECKING
 
@@ -50,3 +51,12 @@ def test_tokens_say_their_role(tmp_path: Path) -> None:
 def test_the_representation_shows_nothing(tmp_path: Path) -> None:
     keys = Keys.load(tmp_path)
     assert repr(keys) == "Keys()"
+
+
+def test_keys_that_are_no_tokens_follow_from_the_secret(tmp_path: Path) -> None:
+    keys, again, other = Keys.load(tmp_path), Keys.load(tmp_path), Keys.from_secret("x" * 64)
+    assert keys == again
+    assert re.fullmatch(r"sb_publishable_[\w-]{22}_[\w-]{8}", keys.publishable_key)
+    assert re.fullmatch(r"sb_secret_[\w-]{22}_[\w-]{8}", keys.secret_key)
+    shown = {keys.publishable_key[-31:], keys.secret_key[-31:], other.publishable_key[-31:]}
+    assert len(shown) == 3

@@ -22,6 +22,7 @@ from livewidgets.sandbox.accounts_http import AccountsHttp
 from livewidgets.sandbox.auth import Tokens
 from livewidgets.sandbox.catalog import Catalog
 from livewidgets.sandbox.realtime import Realtime, RealtimeOptions
+from livewidgets.sandbox.realtime_http import BroadcastHttp
 from livewidgets.sandbox.rest import Rest
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 MAX_BODY = 16 * 1024 * 1024
 #: Bytes of a websocket frame: above a broadcast's limit, so that one gets its error reply.
 MAX_FRAME = 4 * 1024 * 1024
-METHODS = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"]
+METHODS = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS", "TRACE"]
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -124,6 +125,7 @@ def create_app(
 
     routes: list[BaseRoute] = [
         WebSocketRoute("/realtime/v1/websocket", realtime),
+        *BroadcastHttp(realtime, tokens, MAX_BODY).routes(),
         Route("/health", health),
         *accounts.routes(),
         Route("/rest/v1/", rest.root, methods=METHODS),

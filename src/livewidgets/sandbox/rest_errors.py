@@ -32,7 +32,8 @@ _STATUS = {
     "40": 500,
     "53": 503,
     "53400": 500,
-    "54": 500,
+    # PostgREST says 500; yet it is the request that is too deep or too wide.
+    "54": 400,
     "55": 500,
     "57": 500,
     "57P01": 503,

@@ -5,13 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 import psycopg
 
 from livewidgets.sandbox.auth import Refusal, TokenRefusedError
 from livewidgets.sandbox.rest_errors import RestError, bad_body, from_postgres
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 OBJECT = "application/vnd.pgrst.object+json"
 ARRAY = "application/vnd.pgrst.array+json"
@@ -36,16 +41,6 @@ def translated(error: psycopg.Error, *, anonymous: bool) -> RestError:
     return from_postgres(error, anonymous=anonymous)
 
 
-def preferences(headers: Sequence[str]) -> dict[str, str]:
-    """Read the ``Prefer`` headers; of a repeated preference the first counts."""
-    found: dict[str, str] = {}
-    for part in ",".join(headers).split(","):
-        name, equals, value = part.strip().partition("=")
-        if equals:
-            found.setdefault(name.strip().lower(), value.strip())
-    return found
-
-
 def media_type(header: str) -> tuple[str, bool]:
     """Return the media type to answer with, and whether nulls are to be left out."""
     for part in header.split(","):
@@ -60,16 +55,59 @@ def media_type(header: str) -> tuple[str, bool]:
     raise RestError(406, "PGRST107", f"None of these media types are available: {header[:200]}")
 
 
-def read_rows(body: bytes) -> tuple[list[dict[str, Any]], bool]:
-    """Read the rows of a body, and whether it was one object."""
+@dataclass(frozen=True)
+class Body:
+    """The rows that a request brings.
+
+    Attributes
+    ----------
+    rows
+        The rows, for their keys: numbers are texts in them.
+    text
+        The same as a JSON array, as it came.
+    """
+
+    rows: Sequence[Mapping[str, Any]] = ()
+    text: str = "[]"
+
+
+async def read_body(request: Request, most: int) -> Body:
+    """Read the rows of a body, whatever its type."""
+    raw = bytearray()
+    async for part in request.stream():
+        raw += part
+        if len(raw) > most:
+            raise RestError(413, "PGRST102", f"A body may have {most} bytes.")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
-        found = json.loads(body.decode(), parse_float=str, parse_int=str, parse_constant=_no_constant)
+        text = raw.decode()
+        if kind == "text/csv":
+            text = json.dumps(_csv_rows(text))
+        elif kind == "application/x-www-form-urlencoded":
+            text = json.dumps(dict(parse_qsl(text, keep_blank_values=True, max_num_fields=1000)))
+        elif kind not in ("", "application/json", "*/*", OBJECT, ARRAY):
+            raise bad_body(f"Content-Type not acceptable: {kind[:200]}")
+        found = json.loads(text, parse_float=str, parse_int=str, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise bad_body("Empty or invalid json") from error
     rows = [found] if isinstance(found, dict) else found
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise bad_body("Empty or invalid json")
-    return rows, isinstance(found, dict)
+    return Body(rows, f"[{text}]" if isinstance(found, dict) else text)
+
+
+def _csv_rows(text: str) -> list[dict[str, str | None]]:
+    """Read CSV with a line of names; ``NULL`` stands for null."""
+    try:
+        names, *lines = [line for line in csv.reader(io.StringIO(text), strict=True) if line]
+    except (ValueError, csv.Error) as error:
+        raise bad_body("parse error (not enough input)") from error
+    if any(len(line) != len(names) for line in lines):
+        raise bad_body("All lines must have same number of fields")
+    return [
+        {name: None if value == "NULL" else value for name, value in zip(names, line, strict=True)}
+        for line in lines
+    ]
 
 
 def _no_constant(name: str) -> None:
@@ -102,26 +140,12 @@ def out_of_range(offset: int, total: int | None) -> RestError:
 
 def content_range(offset: int, page: int, total: int | None) -> str:
     """Write the ``Content-Range`` header."""
-    rows = f"{offset}-{offset + page - 1}" if page else "*"
+    rows = f"{offset}-{offset + page - 1}" if page and total != 0 else "*"
     return f"{rows}/{'*' if total is None else total}"
 
 
-def to_csv(body: str) -> str:
-    """Turn a JSON array into CSV."""
-    rows = json.loads(body, parse_float=str, parse_int=str)
-    rows = [rows] if isinstance(rows, dict) else rows
+def csv_line(names: Sequence[str]) -> str:
+    """Write the line of names of a CSV."""
     out = io.StringIO()
-    if rows:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(rows[0])
-        for row in rows:
-            writer.writerow([_csv_value(value) for value in row.values()])
-    return out.getvalue().removesuffix("\n")
-
-
-def _csv_value(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "t" if value else "f"
-    return value if isinstance(value, str) else json.dumps(value)
+    csv.writer(out, lineterminator="").writerow(names)
+    return out.getvalue()

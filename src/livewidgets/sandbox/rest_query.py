@@ -50,6 +50,9 @@ RESERVED = frozenset(
 MAX_DEPTH = 32
 
 _MODIFIED = re.compile(r"(\w+)(?:\(([^()]*)\))?")
+_AGGREGATE = re.compile(r"(?:^|[.:])(?:count|sum|avg|min|max)\(\)(?:::\w+)?$")
+#: A parameter for another table's rows: ``owner.name``, ``owner.order``, ``owner.or``.
+_EMBEDDED = re.compile(r"(\w+)\.[\w.]+(?:->.*)?", re.DOTALL)
 _STEP = re.compile(r"(->>|->)(-?\d+(?=->|$)|[^-]+(?:-(?!>)[^-]*)*)")
 
 
@@ -165,6 +168,14 @@ def parse(parameters: Iterable[tuple[str, str]], table: str) -> Query:
         elif name in RESERVED:
             negated, joined_by = name.startswith("not."), name.removeprefix("not.")
             where.append(_group(joined_by, value, negated, f"logic tree ({name})", 0))
+        elif found := _EMBEDDED.fullmatch(name):
+            raise RestError(
+                400,
+                "PGRST108",
+                f"'{found[1]}' is not an embedded resource in this request",
+                None,
+                f"Verify that '{found[1]}' is included in the 'select' query parameter.",
+            )
         else:
             where.append(parse_filter(parse_field(name), value))
     return Query(select, tuple(where), order, limit, offset, columns, on_conflict)
@@ -177,6 +188,8 @@ def parse_select(text: str, table: str) -> tuple[Item | None, ...]:
         if part in ("*", ""):
             items.append(None)
             continue
+        if _AGGREGATE.search(part):
+            raise RestError(400, "PGRST123", "Use of aggregate functions is not allowed")
         if "(" in part and not part.startswith('"'):
             other = re.split(r"[(!]", part.rpartition(":")[2] if ":" in part.partition("(")[0] else part)[0]
             raise RestError(

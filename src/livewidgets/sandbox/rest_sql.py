@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, LiteralString
+from typing import TYPE_CHECKING, Literal, LiteralString
 
 from psycopg import sql
 
@@ -68,6 +68,11 @@ _CASTS = {
     "time with time zone": "timetz",
     "time without time zone": "time",
 }
+
+
+#: How the rows of an answer are written.
+Form = Literal["array", "object", "csv"]
+NO_TOTAL: sql.Composable = sql.SQL("null::int8")
 
 
 @dataclass
@@ -151,21 +156,25 @@ class Statement:
     def selected(self, items: Sequence[Item | None], readable: frozenset[str]) -> sql.Composable:
         """Make the select list; ``*`` stands for the columns that the role may read."""
         parts: list[sql.Composable] = []
-        for item in items:
-            if item is None:
-                found = [name for name in self.table.columns if name in readable]
-                # Without any, Postgres shall say that there are no rights.
-                parts += [self.expression(Field(name)) for name in found or self.table.columns]
-                continue
+        for item in self._expanded(items, readable):
             made = self.expression(item.field)
             if item.cast is not None:
                 cast = _CASTS.get(item.cast.lower(), item.cast)
                 if not cast.replace("_", "").isalnum():
                     raise RestError(400, "42704", f'type "{item.cast[:60]}" does not exist')
                 made = sql.SQL("cast({} as {})").format(made, identifier(cast))
-            name = item.alias or _output_name(item.field)
-            parts.append(sql.SQL("{} as {}").format(made, identifier(name)))
+            parts.append(sql.SQL("{} as {}").format(made, identifier(_output_name(item))))
         return sql.SQL(", ").join(parts)
+
+    def names(self, items: Sequence[Item | None], readable: frozenset[str]) -> list[str]:
+        """Return the names of what is selected."""
+        return [_output_name(item) for item in self._expanded(items, readable)]
+
+    def _expanded(self, items: Sequence[Item | None], readable: frozenset[str]) -> list[Item]:
+        found = [name for name in self.table.columns if name in readable]
+        # Without any, Postgres shall say that there are no rights.
+        every = [Item(Field(name)) for name in found or self.table.columns]
+        return [part for item in items for part in (every if item is None else [item])]
 
     def ordered(self, terms: Sequence[OrderTerm]) -> sql.Composable:
         """Make the ``order by`` clause."""
@@ -181,27 +190,37 @@ class Statement:
         return sql.SQL(" order by {}").format(sql.SQL(", ").join(parts))
 
 
-def _output_name(what: Field) -> str:
-    for _, key in reversed(what.steps):
+def _output_name(item: Item) -> str:
+    if item.alias is not None:
+        return item.alias
+    for _, key in reversed(item.field.steps):
         if not key.lstrip("-").isdecimal():
             return key
-    return what.column
+    return item.field.column
 
 
-def answer(rows: sql.Composable, *, single: bool, strip_nulls: bool, total: sql.Composable) -> sql.Composed:
-    """Wrap rows into the one row that a request fetches: how many in all, how many here, and the JSON."""
-    body = sql.SQL("json_agg(_r)")
-    if strip_nulls:
-        body = sql.SQL("json_strip_nulls({})").format(body)  # type: ignore[assignment]
-    body = sql.SQL("({}->0)" if single else "coalesce({}, '[]')").format(body)  # type: ignore[assignment]
-    return sql.SQL("with {} select {}, count(*), {}::text from _rows _r").format(rows, total, body)
+def answer(
+    rows: sql.Composable,
+    form: Form = "array",
+    *,
+    strip_nulls: bool = False,
+    total: sql.Composable = NO_TOTAL,
+) -> sql.Composed:
+    """Wrap rows into the one row that a request fetches: how many in all, how many here, and the text."""
+    body: sql.Composable
+    if form == "csv":
+        body = sql.SQL("coalesce(string_agg(substr(_r::text, 2, length(_r::text) - 2), chr(10)), '')")
+    else:
+        body = sql.SQL("json_agg(_r)")
+        if strip_nulls:
+            body = sql.SQL("json_strip_nulls({})").format(body)
+        body = sql.SQL("({}->0)::text" if form == "object" else "coalesce({}, '[]')::text").format(body)
+    return sql.SQL("with {} select {}, count(*), {} from _rows _r").format(rows, total, body)
 
 
-def read(
-    statement: Statement, query: Query, readable: frozenset[str], limit: int, *, counted: bool
-) -> tuple[sql.Composable, sql.Composable]:
-    """Make a select: the rows, and how many there are without the limit (``null`` unless counted)."""
-    made = sql.SQL("_rows as (select {} from {}{}{} limit {} offset {})").format(
+def read(statement: Statement, query: Query, readable: frozenset[str], limit: int) -> sql.Composable:
+    """Make the rows of a select."""
+    return sql.SQL("_rows as (select {} from {}{}{} limit {} offset {})").format(
         statement.selected(query.select, readable),
         statement.name,
         statement.where(query.where),
@@ -209,9 +228,21 @@ def read(
         statement.value(limit),
         statement.value(query.offset),
     )
-    if not counted:
-        return made, sql.SQL("null::int8")
-    return made, sql.SQL("(select count(*) from {}{})").format(statement.name, statement.where(query.where))
+
+
+def total(statement: Statement, query: Query, most: int | None = None) -> sql.Composable:
+    """Make the count of all rows that a query finds; counting ends where ``most`` is passed."""
+    found = sql.SQL("select 1 from {}{}").format(statement.name, statement.where(query.where))
+    if most is not None:
+        found += sql.SQL(" limit {}").format(statement.value(most + 1))
+    return sql.SQL("(select count(*) from ({}) _t)").format(found)
+
+
+def estimate(statement: Statement, query: Query) -> sql.Composed:
+    """Make the question how many rows the planner expects."""
+    return sql.SQL("explain (format json) select 1 from {}{}").format(
+        statement.name, statement.where(query.where)
+    )
 
 
 def insert(
@@ -219,8 +250,9 @@ def insert(
     body: str,
     columns: Sequence[str],
     *,
-    defaults: bool,
-    conflict: tuple[Sequence[str], bool] | None,
+    defaults: bool = False,
+    conflict: tuple[Sequence[str], bool] | None = None,
+    only: Sequence[Filter] = (),
 ) -> sql.Composable:
     """Make an insert of the rows in a JSON array.
 
@@ -230,16 +262,21 @@ def insert(
         Whether a column that a row leaves out gets its default instead of null.
     conflict
         For an upsert: the columns whose clash is meant, and whether the row in the table wins.
+    only
+        Comparisons that a row of the body must satisfy.
     """
     if not columns:
         return sql.SQL("insert into {} default values").format(statement.name)
     names = [identifier(name) for name in columns]
-    made = sql.SQL("insert into {} ({}) select {} from {}").format(
+    made = sql.SQL("insert into {} ({}) select {} from {} where {}").format(
         statement.name,
         sql.SQL(", ").join(names),
         sql.SQL(", ").join([sql.SQL("_p.{}").format(name) for name in names]),
         _records(statement, body, columns, defaults=defaults),
+        _counted(1),
     )
+    for part in only:
+        made += sql.SQL(" and _p.{} = {}").format(identifier(part.field.column), statement.value(part.value))
     if conflict is None or not conflict[0]:
         return made
     target, keep = conflict
@@ -247,17 +284,31 @@ def insert(
     if keep:
         return made + sql.SQL("nothing")
     sets = [sql.SQL("{} = excluded.{}").format(name, name) for name in names]
-    return made + sql.SQL("update set {}").format(sql.SQL(", ").join(sets))
+    return made + sql.SQL("update set {} where {}").format(sql.SQL(", ").join(sets), _counted(-1))
 
 
-def update(statement: Statement, query: Query, body: str, columns: Sequence[str]) -> sql.Composable:
+#: How many rows an insert brought that an upsert did not only change; a ``total`` for `answer`.
+INSERTED = sql.SQL("nullif(current_setting('sandbox.inserted', true), '')::int8")
+
+
+def _counted(by: int) -> sql.Composable:
+    """Make a condition that is true, and counts; to read ``xmax`` the role would need rights to the whole table."""
+    return sql.SQL(
+        "set_config('sandbox.inserted',"
+        " (coalesce(nullif(current_setting('sandbox.inserted', true), ''), '0')::int8 + {})::text, true) <> ''"
+    ).format(sql.Literal(by))
+
+
+def update(
+    statement: Statement, query: Query, body: str, columns: Sequence[str], *, defaults: bool = False
+) -> sql.Composable:
     """Make an update with the values of a JSON object (in an array of one)."""
     names = [identifier(name) for name in columns]
     sets = [sql.SQL("{} = _p.{}").format(name, name) for name in names]
     return sql.SQL("update {} set {} from {}{}").format(
         statement.name,
         sql.SQL(", ").join(sets),
-        _records(statement, body, columns, defaults=False),
+        _records(statement, body, columns, defaults=defaults),
         statement.where(query.where),
     )
 
@@ -268,10 +319,10 @@ def delete(statement: Statement, query: Query) -> sql.Composable:
 
 
 def returning(
-    statement: Statement, change: sql.Composable, query: Query, readable: frozenset[str] | None
+    statement: Statement, change: sql.Composable, items: Sequence[Item | None], readable: frozenset[str]
 ) -> sql.Composable:
-    """Give a change's rows a name to select from; without a need for them no right to read is needed either."""
-    what = sql.SQL("1 as n") if readable is None else statement.selected(query.select, readable)
+    """Give a change's rows a name to select from; where nothing is selected no right to read is needed either."""
+    what = statement.selected(items, readable) if items else sql.SQL("1 as n")
     return sql.SQL("_rows as ({} returning {})").format(change, what)
 
 

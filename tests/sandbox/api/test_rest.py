@@ -175,7 +175,17 @@ async def test_a_change_is_undone_when_too_many_or_not_one(rest: httpx.AsyncClie
         ("POST", "/todos", '{"title":"\\u0000"}', 400, "22P05"),
         ("PATCH", "/todos", '{"title":"a"}', 400, "21000"),
         ("DELETE", "/todos", None, 400, "21000"),
-        ("PUT", "/todos?id=eq.1", "{}", 405, "PGRST117"),
+        ("TRACE", "/todos", None, 405, "PGRST117"),
+        ("PUT", "/todos?id=eq.1", "{}", 400, "PGRST115"),
+        ("PUT", "/todos?id=eq.1", '{"id":2,"title":"x"}', 400, "PGRST115"),
+        ("PUT", "/todos?id=gt.1", '{"id":2}', 405, "PGRST105"),
+        ("PUT", "/todos?id=eq.1&title=eq.a", '{"id":1}', 405, "PGRST105"),
+        ("PUT", "/todos?id=eq.1&limit=1", '{"id":1}', 400, "PGRST114"),
+        ("GET", "/todos?select=count()", None, 400, "PGRST123"),
+        ("GET", "/todos?select=done,n:id.sum()::text", None, 400, "PGRST123"),
+        ("GET", "/todos?owner.name=eq.x", None, 400, "PGRST108"),
+        ("GET", "/todos?select=...owner(name)", None, 400, "PGRST200"),
+        ("GET", "/todos?id=fts.x&title=match.(", None, 400, "2201B"),
         ("POST", "/rpc/f", "{}", 404, "PGRST202"),
         ("GET", "/todos?title=eq.%00", None, 400, "22021"),
     ],
@@ -352,3 +362,172 @@ async def test_bodies_are_bounded(rest: httpx.AsyncClient) -> None:
     assert (await rest.post("/todos", content=deep)).json()["code"] == "PGRST102"
     assert (await rest.post("/todos", content='{"title":"x"}'.encode("utf-16"))).json()["code"] == "PGRST102"
     assert json.loads((await rest.post("/todos", content=b"\xff")).text)["code"] == "PGRST102"
+
+
+async def test_what_a_request_may_wish_for(rest: httpx.AsyncClient, db: Db) -> None:
+    def prefer(*wishes: str) -> dict[str, str]:
+        return {"prefer": ",".join(wishes)}
+
+    db.execute("insert into kitchen (id, tz) values (1, '2026-07-01 12:00+00')")
+    answer = await rest.get("/kitchen?select=tz", headers=prefer("timezone=America/New_York"))
+    assert answer.json() == [{"tz": "2026-07-01T08:00:00-04:00"}]
+    assert answer.headers["preference-applied"] == "timezone=America/New_York"
+    lenient = await rest.get("/kitchen?select=tz", headers=prefer("timezone=Mars/Base", "future=1"))
+    assert lenient.json() == [{"tz": "2026-07-01T12:00:00+00:00"}]
+    assert "preference-applied" not in lenient.headers
+    strict = await rest.get("/kitchen", headers=prefer("handling=strict", "timezone=Mars/Base", "future=1"))
+    assert strict.status_code == 400
+    assert strict.json() == {
+        "code": "PGRST122",
+        "message": "Invalid preferences given with handling=strict",
+        "details": "Invalid preferences: future=1, timezone=Mars/Base",
+        "hint": None,
+    }
+    made = await rest.post(
+        "/todos", json={"title": "a"}, headers=prefer("return=headers-only", "tx=rollback", "missing=null")
+    )
+    assert (made.status_code, made.content) == (201, b"")
+    assert made.headers["location"] == "/todos?id=eq.1"
+    assert made.headers["preference-applied"] == "missing=null, return=headers-only"
+    # As in a project: what is written stays written.
+    assert db.execute("select title, done from todos").fetchall() == [("a", False)]
+    many = [{"title": "b"}, {"title": "c"}]
+    assert (
+        "location"
+        not in (await rest.post("/todos", json=many, headers=prefer("return=headers-only"))).headers
+    )
+    counted = await rest.patch("/todos?id=gt.1", json={"done": True}, headers=prefer("count=exact"))
+    assert (counted.status_code, counted.headers["content-range"]) == (204, "0-1/2")
+    counted = await rest.delete("/todos?id=gt.1", headers=prefer("count=exact", "return=minimal"))
+    assert (counted.status_code, counted.headers["content-range"]) == (204, "*/2")
+
+
+async def test_an_upsert_says_whether_anything_is_new(rest: httpx.AsyncClient, db: Db) -> None:
+    put = {"prefer": "resolution=merge-duplicates,return=representation"}
+    keep = {"prefer": "resolution=ignore-duplicates"}
+    assert (await rest.post("/todos", json={"id": 1, "title": "a"}, headers=put)).status_code == 201
+    assert (await rest.post("/todos", json={"id": 1, "title": "b"}, headers=put)).status_code == 200
+    both = [{"id": 1, "title": "c"}, {"id": 2, "title": "d"}]
+    assert (await rest.post("/todos", json=both, headers=put)).status_code == 201
+    assert (await rest.post("/todos", json=both, headers=keep)).status_code == 201
+    one = {"prefer": "return=representation"}
+    answer = await rest.put("/todos?id=eq.2", json={"id": 2, "title": "e"}, headers=one)
+    assert (answer.status_code, answer.json()[0]["title"]) == (200, "e")
+    answer = await rest.put("/todos?id=eq.3", json={"id": 3, "title": "f"}, headers=one)
+    assert (answer.status_code, answer.json()[0]["title"]) == (201, "f")
+    assert (await rest.put("/todos?id=eq.3", json={"id": 3, "title": "g"})).status_code == 204
+    rows = db.execute("select id, title from todos order by id").fetchall()
+    assert rows == [(1, "c"), (2, "e"), (3, "g")]
+
+
+async def test_a_change_of_nothing(rest: httpx.AsyncClient, db: Db) -> None:
+    whole = {"prefer": "return=representation"}
+    one = {**whole, "accept": "application/vnd.pgrst.object+json"}
+    answer = await rest.post("/todos", json=[], headers=whole)
+    assert (answer.status_code, answer.json()) == (201, [])
+    answer = await rest.patch("/todos?id=eq.9", json={}, headers=whole)
+    assert (answer.status_code, answer.json()) == (200, [])
+    answer = await rest.patch("/todos?id=eq.9", json={"title": "a"}, headers=one)
+    assert (answer.status_code, answer.json()["code"]) == (406, "PGRST116")
+    assert (await rest.patch("/todos?id=eq.9", json={}, headers=one)).status_code == 406
+
+
+async def test_counts_that_are_planned(rest: httpx.AsyncClient, db: Db) -> None:
+    db.execute("insert into todos (title) select 't' from generate_series(1, 3000)")
+    db.execute("analyze todos")
+
+    async def counted(how: str, query: str = "") -> str:
+        answer = await rest.head(f"/todos?{query}", headers={"prefer": f"count={how}"})
+        assert answer.headers["preference-applied"] == f"count={how}"
+        return str(answer.headers["content-range"])
+
+    assert await counted("planned") == "0-999/3000"
+    assert await counted("estimated") == "0-999/3000"
+    assert await counted("estimated", "id=lte.7") == "0-6/7"
+    assert await counted("exact", "id=gt.5000") == "*/0"
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "ids", "status"),
+    [
+        ("", "0-1", [1, 2], 206),
+        ("", "items=1-2", [2, 3], 206),
+        ("", "3-", [4, 5], 206),
+        ("", "0-9", [1, 2, 3, 4, 5], 200),
+        ("limit=2", "1-3", [2], 206),
+        ("limit=2&offset=2", "0-9", [3, 4], 206),
+        ("limit=0", None, [], 206),
+        ("offset=5", None, [], 206),
+        ("offset=6", None, None, 416),
+        ("", "6-9", None, 416),
+        ("", "3-1", None, 416),
+        ("", "nonsense", [1, 2, 3, 4, 5], 200),
+    ],
+)
+async def test_ranges_meet_limits(
+    rest: httpx.AsyncClient, db: Db, query: str, header: str | None, ids: list[int] | None, status: int
+) -> None:
+    db.execute("insert into todos (title) select 't' from generate_series(1, 5)")
+    headers = {"prefer": "count=exact", **({"range-unit": "items", "range": header} if header else {})}
+    answer = await rest.get(f"/todos?select=id&order=id&{query}", headers=headers)
+    assert answer.status_code == status
+    if ids is None:
+        assert answer.json()["code"] == "PGRST103"
+    else:
+        assert [row["id"] for row in answer.json()] == ids
+        assert answer.headers["content-range"].endswith("/5")
+
+
+async def test_csv_in_and_out(rest: httpx.AsyncClient, db: Db) -> None:
+    csv = {"content-type": "text/csv", "accept": "text/csv", "prefer": "return=representation"}
+    made = await rest.post(
+        "/todos?select=id,title,done", content='title,done\n"a, ""b""",NULL\nc,true\n', headers=csv
+    )
+    assert made.status_code == 201, made.text
+    assert made.headers["content-type"] == "text/csv; charset=utf-8"
+    assert made.text == 'id,title,done\n1,"a, ""b""",\n2,c,t'
+    wrong = await rest.post("/todos", content="title,done\na\n", headers=csv)
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "PGRST102")
+    form = await rest.post("/todos", data={"title": "from a form"})
+    assert form.status_code == 201
+    db.execute("insert into kitchen (id, ia, jb) values (1, '{1,2}', '{\"a\": 1}')")
+    assert (await rest.get("/kitchen?select=id,ia,jb", headers=csv)).text == (
+        'id,ia,jb\n1,"{1,2}","{""a"": 1}"'
+    )
+    assert (await rest.get("/kitchen?id=eq.9", headers=csv)).text == ""
+    other = await rest.post("/todos", content="x", headers={"content-type": "text/xml"})
+    assert other.json()["message"] == "Content-Type not acceptable: text/xml"
+
+
+async def test_heads_and_options(rest: httpx.AsyncClient, db: Db) -> None:
+    head = await rest.head("/todos")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == "application/json; charset=utf-8"
+    options = await rest.options("/todos")
+    assert (options.status_code, options.headers["allow"]) == (200, "OPTIONS,GET,HEAD,POST,PATCH,PUT,DELETE")
+    assert "PUT" not in (await rest.options("/nopk")).headers["allow"]
+    assert (await rest.options("/")).headers["allow"] == "OPTIONS,GET,HEAD"
+    assert (await rest.options("/nothing")).status_code == 404
+    got = await rest.get(f"/todos?select=id&limit=1&apikey={rest.headers['apikey']}")
+    assert got.headers["content-location"] == "/todos?limit=1&select=id"
+
+
+async def test_a_key_that_is_no_jwt_is_no_bearer(server: Server, db: Db) -> None:
+    keys = server.keys
+    db.execute("insert into secrets (id) values (1)")
+    async with httpx.AsyncClient(base_url=f"{server.url}/rest/v1") as client:
+
+        async def rows(key: str, token: str | None = None) -> httpx.Response:
+            more = {"authorization": f"Bearer {token}"} if token else {}
+            return await client.get("/secrets?select=id", headers={"apikey": key, **more})
+
+        assert (await rows(keys.publishable_key)).json() == []
+        assert (await rows(keys.secret_key)).json() == [{"id": 1}]
+        assert (await rows(keys.secret_key, keys.secret_key)).json() == [{"id": 1}]
+        assert (await rows(keys.publishable_key, keys.service_key)).json() == [{"id": 1}]
+        for key in (keys.publishable_key, keys.anon_key):
+            other = await rows(key, keys.secret_key)
+            assert (other.status_code, other.json()["code"]) == (401, "PGRST301")
+            assert keys.secret_key not in other.text
+        wrong = await rows(keys.secret_key[:-1] + "~")
+        assert (wrong.status_code, wrong.json()["message"]) == (401, "Invalid API key")
