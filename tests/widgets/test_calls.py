@@ -4,12 +4,8 @@ import pytest
 
 from livewidgets.widgets.calls import (
     COLUMNS,
-    ENDED_STATUSES,
-    LIVE_STATUSES,
     Board,
     call_cells,
-    has_ended,
-    normal_status,
     number_of,
     seconds_of,
 )
@@ -22,43 +18,6 @@ def cells(**row):
     return dict(
         zip(COLUMNS, call_cells(row, lambda column, key: f"{column}:{key}", lambda _: 2.5), strict=True)
     )
-
-
-@pytest.mark.parametrize(
-    ("raw", "status"),
-    [
-        *[(status, status) for status in sorted(LIVE_STATUSES | ENDED_STATUSES)],
-        ("cancelled", "canceled"),
-        ("Answered", "in-progress"),
-        ("IN_PROGRESS", "in-progress"),
-        ("in progress", "in-progress"),
-        ("inprogress", "in-progress"),
-        ("no_answer", "no-answer"),
-        ("NoAnswer", "no-answer"),
-        (" Ringing ", "ringing"),
-        ("parked", "parked"),
-        ("On Hold", "On Hold"),
-        (None, ""),
-        (7, "7"),
-    ],
-)
-def test_spellings_of_a_status(raw, status):
-    assert normal_status(raw) == status
-
-
-@pytest.mark.parametrize(
-    ("row", "ended"),
-    [
-        ({"status": "ringing"}, False),
-        ({"status": "parked"}, False),
-        ({"status": None}, False),
-        ({"status": "cancelled"}, True),
-        ({"status": "completed"}, True),
-        ({"status": "parked", "ended_at": ENDED_AT}, True),
-    ],
-)
-def test_an_unknown_status_never_ends_a_call(row, ended):
-    assert has_ended(row) is ended
 
 
 def test_the_caller_is_masked_whatever_the_database_says():
