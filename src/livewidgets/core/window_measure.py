@@ -99,7 +99,7 @@ def _kind(word: str, argument: str | None) -> tuple[MeasureKind, float | None]:
         wanted = "quantile(column, 0.95)" if word == "quantile" else f"{word}(column)"
         raise WindowError(f"The measure {word!r} is written otherwise.", f"Write {wanted}.")
     if percentile is not None:
-        return kind, float(percentile["percent"]) / 100
+        return kind, float(f"{percentile['percent']}e-2")
     if word == "median":
         return kind, 0.5
     return kind, None if argument is None else _share(argument)

@@ -7,9 +7,10 @@ everything was taken out again is 0, and the order in which rows came, changed a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from itertools import chain
-from typing import Any, Final, Protocol, Self
+from typing import Any, ClassVar, Final, Self
 
 from livewidgets.core.ordered import Ordered
 
@@ -19,24 +20,6 @@ Number = int | float
 _PLACES: Final = 1074
 #: No float is larger, so whole numbers beyond are left out as well.
 _MOST: Final = 1 << 1023
-
-
-class Part(Protocol):
-    """What holds the values of one column in one cell; what is added and removed is what `read` gave."""
-
-    @staticmethod
-    def read(value: object) -> Any:  # noqa: ANN401 - a number or a text
-        """Give what counts of a row's value, or None for what does not."""
-
-    def add(self, value: Any) -> None:  # noqa: ANN401
-        """Put a value in."""
-
-    def remove(self, value: Any) -> None:  # noqa: ANN401
-        """Take a value out that was put in."""
-
-    @classmethod
-    def merge(cls, parts: Iterable[Self]) -> Self:
-        """Make one of several; they stay as they are."""
 
 
 def number(value: object) -> Number | None:
@@ -51,44 +34,64 @@ def number(value: object) -> Number | None:
     return value if isinstance(value, float) and math.isfinite(value) else None
 
 
-class Total:
+class Part(ABC):
+    """What holds the values of one column in one cell; what is added and removed is what `read` gave."""
+
+    __slots__ = ()
+
+    #: Give what counts of a row's value: a number, or any value; None for what does not count.
+    read: ClassVar[Callable[[object], Any]] = staticmethod(number)
+
+    @abstractmethod
+    def add(self, value: Any) -> None:  # noqa: ANN401
+        """Put a value in."""
+
+    @abstractmethod
+    def remove(self, value: Any) -> None:  # noqa: ANN401
+        """Take a value out that was put in."""
+
+    @classmethod
+    @abstractmethod
+    def merge(cls, parts: Iterable[Any]) -> Self:
+        """Make one of several; they stay as they are."""
+
+
+class Total(Part):
     """How many numbers, and their exact sum; a change costs the same at any size."""
 
-    __slots__ = ("_scaled", "count")
-
-    read = staticmethod(number)
+    __slots__ = ("count", "scaled")
 
     def __init__(self) -> None:
         self.count = 0
-        self._scaled = 0
+        self.scaled = 0
 
     def add(self, value: Number) -> None:
         """Put a number in."""
         self.count += 1
         if value:
-            self._scaled += _scaled(value)
+            self.scaled += _scaled(value)
 
     def remove(self, value: Number) -> None:
         """Take a number out."""
         self.count -= 1
         if value:
-            self._scaled -= _scaled(value)
+            self.scaled -= _scaled(value)
 
     def sum(self) -> float:
         """Give the sum, rounded once; 0 of nothing."""
-        return _ratio(self._scaled, 1)
+        return _ratio(self.scaled, 1)
 
     def mean(self) -> float | None:
         """Give the mean, rounded once; None of nothing."""
-        return _ratio(self._scaled, self.count) if self.count else None
+        return _ratio(self.scaled, self.count) if self.count else None
 
     @classmethod
-    def merge(cls, parts: Iterable[Total]) -> Total:
+    def merge(cls, parts: Iterable[Self]) -> Self:
         """Make one of several."""
         whole = cls()
         for part in parts:
             whole.count += part.count
-            whole._scaled += part._scaled
+            whole.scaled += part.scaled
         return whole
 
 
@@ -104,74 +107,74 @@ def _ratio(scaled: int, count: int) -> float:
         return math.inf if scaled > 0 else -math.inf
 
 
-class Ranked:
+class Ranked(Part):
     """Numbers in order, for extremes and exact quantiles; a change costs the logarithm of how many there are."""
 
-    __slots__ = ("_ordered",)
-
-    read = staticmethod(number)
+    __slots__ = ("ordered",)
 
     def __init__(self, values: Iterable[Number] = ()) -> None:
-        self._ordered: Ordered[Number] = Ordered(values)
+        self.ordered: Ordered[Number] = Ordered(values)
 
     def add(self, value: Number) -> None:
         """Put a number in."""
-        self._ordered.add(value)
+        self.ordered.add(value)
 
     def remove(self, value: Number) -> None:
         """Take a number out."""
-        self._ordered.remove(value)
+        self.ordered.remove(value)
 
     def quantile(self, q: float) -> float | None:
         """Give the quantile `q`, interpolated between neighbours as Postgres' ``percentile_cont`` does; None of nothing."""
-        if not len(self._ordered):
+        if not len(self.ordered):
             return None
-        place = q * (len(self._ordered) - 1)
+        place = q * (len(self.ordered) - 1)
         below = math.floor(place)
-        low = float(self._ordered.at(below))
+        low = float(self.ordered.at(below))
         if place == below:
             return low
-        return low + (float(self._ordered.at(below + 1)) - low) * (place - below)
+        return low + (float(self.ordered.at(below + 1)) - low) * (place - below)
 
     @classmethod
-    def merge(cls, parts: Iterable[Ranked]) -> Ranked:
+    def merge(cls, parts: Iterable[Self]) -> Self:
         """Make one of several; costs the sorting of all values."""
-        return cls(chain.from_iterable(part._ordered for part in parts))
+        return cls(chain.from_iterable(part.ordered for part in parts))
 
 
-class Tally:
+def plain(value: object) -> Any:  # noqa: ANN401
+    """Give a value that can be told from others; a document as its text."""
+    return value if isinstance(value, str | int | float) or value is None else str(value)
+
+
+class Tally(Part):
     """How often which value; a change costs the same at any size."""
 
-    __slots__ = ("_counts",)
+    __slots__ = ("counts",)
+
+    read: ClassVar[Callable[[object], Any]] = staticmethod(plain)
 
     def __init__(self) -> None:
-        self._counts: dict[Any, int] = {}
-
-    @staticmethod
-    def read(value: object) -> Any:  # noqa: ANN401
-        """Give the value; a document as its text."""
-        return value if isinstance(value, str | int | float) or value is None else str(value)
+        self.counts: dict[Any, int] = {}
 
     def add(self, value: object) -> None:
         """Put a value in."""
-        self._counts[value] = self._counts.get(value, 0) + 1
+        self.counts[value] = self.counts.get(value, 0) + 1
 
     def remove(self, value: object) -> None:
         """Take a value out."""
-        left = self._counts[value] - 1
+        left = self.counts[value] - 1
         if left:
-            self._counts[value] = left
+            self.counts[value] = left
         else:
-            del self._counts[value]
+            del self.counts[value]
 
     def __len__(self) -> int:
-        return len(self._counts)
+        return len(self.counts)
 
     @classmethod
-    def merge(cls, parts: Iterable[Tally]) -> Tally:
+    def merge(cls, parts: Iterable[Self]) -> Self:
         """Make one of several; costs their different values."""
         whole = cls()
         for part in parts:
-            for value, count in part._counts.items():
-                whole._counts[value] = whole._counts.get(value, 0) + count
+            for value, count in part.counts.items():
+                whole.counts[value] = whole.counts.get(value, 0) + count
         return whole
