@@ -95,6 +95,22 @@ def test_errors_without_a_text_of_their_own_take_both(kind):
             "The table 'calls' has no column 'staus'.",
             "Check the spelling.",
         ),
+        (
+            errors.ConflictError("calls", {"a": 1}, {"a": 2}, {"a": 0}),
+            "A row of 'calls' was changed by somebody else meanwhile.",
+            'Look at it and edit it again; conflict="merge" or "mine" decides such races by itself.',
+        ),
+        (errors.WriteRefusedError("calls", "Wrong.", "Mend it."), "Wrong.", "Mend it."),
+        (
+            errors.ReadOnlyError("calls"),
+            "'calls' is read-only.",
+            "It is a view or a read replica: write to the table behind it.",
+        ),
+        (
+            errors.RowVanishedError("calls"),
+            "The row of 'calls' is not there any more.",
+            "It was deleted, or this key may not see it; insert it again if it should be there.",
+        ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
@@ -112,6 +128,9 @@ def test_every_error_with_a_text_of_its_own_is_tested_above():
         "NoRightsError",
         "NoPrimaryKeyError",
         "UnknownColumnError",
+        "ConflictError",
+        "ReadOnlyError",
+        "RowVanishedError",
     }
 
 
@@ -119,6 +138,17 @@ def test_the_column_is_named():
     assert errors.UnknownColumnError("calls", "staus").column == "staus"
 
 
+def test_a_conflict_carries_the_three_rows_and_shows_none():
+    error = errors.ConflictError("calls", {"phone": "mine"}, {"phone": "theirs"}, {"phone": "base"})
+    assert (error.mine, error.theirs, error.base) == (
+        {"phone": "mine"},
+        {"phone": "theirs"},
+        {"phone": "base"},
+    )
+    assert "phone" not in repr(error) + str(error)
+
+
 def test_some_are_what_python_has_a_name_for():
     assert issubclass(errors.FilterError, ValueError)
     assert issubclass(errors.NotReadyError, TimeoutError)
+    assert issubclass(errors.NotSettledError, TimeoutError)

@@ -13,12 +13,17 @@
     │   ├── NotPublishedError    the table is not in the publication ``supabase_realtime``
     │   ├── NoRightsError        the role may not read (or write) it
     │   ├── NoPrimaryKeyError
-    │   └── UnknownColumnError   ``.column`` names it
+    │   ├── UnknownColumnError   ``.column`` names it
+    │   ├── ConflictError        another writer was faster; ``.mine``, ``.theirs`` and ``.base``
+    │   └── WriteRefusedError    the database does not take a write; what was shown is taken back
+    │       ├── ReadOnlyError
+    │       └── RowVanishedError
     ├── FilterError              ``where``, ``order`` or ``limit`` cannot be understood (also a ValueError)
     ├── WindowError              a window's measures or lengths cannot be understood (also a ValueError)
     ├── HistoryError             a version is asked for that the table does not remember (also a LookupError)
     ├── RecordingError           a file is no recording, or damaged; or rows cannot be recorded
     ├── NotReadyError            ``ready()`` reached its limit (also a TimeoutError)
+    ├── NotSettledError          ``Mutation.result()`` reached its limit (also a TimeoutError)
     ├── NotConnectedError        the operation needs a connection and there is none
     ├── ClosedError              the object was closed
     ├── CommandError             a page asked for something that cannot be done
@@ -33,6 +38,9 @@ phone number.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 
 class LiveWidgetsError(Exception):
@@ -153,6 +161,61 @@ class UnknownColumnError(TableError):
         self.column = column
 
 
+class ConflictError(TableError):
+    """Another writer was faster, and the table's rule gave way to it.
+
+    Parameters
+    ----------
+    table
+        Where.
+    mine, theirs, base
+        The row as it was to be (None: deleted), as it is now, and as it was when the edit was made. Neither the
+        message nor the repr shows them.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        mine: Mapping[str, Any] | None,
+        theirs: Mapping[str, Any] | None,
+        base: Mapping[str, Any] | None,
+    ) -> None:
+        super().__init__(
+            table,
+            f"A row of {table!r} was changed by somebody else meanwhile.",
+            'Look at it and edit it again; conflict="merge" or "mine" decides such races by itself.',
+        )
+        self.mine = mine
+        self.theirs = theirs
+        self.base = base
+
+
+class WriteRefusedError(TableError):
+    """The database does not take a write."""
+
+
+class ReadOnlyError(WriteRefusedError):
+    """The table takes no writes from anybody."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(
+            table,
+            f"{table!r} is read-only.",
+            "It is a view or a read replica: write to the table behind it.",
+        )
+
+
+class RowVanishedError(WriteRefusedError):
+    """The row is not there, or not any more."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(
+            table,
+            f"The row of {table!r} is not there any more.",
+            "It was deleted, or this key may not see it; insert it again if it should be there.",
+        )
+
+
 class FilterError(LiveWidgetsError, ValueError):
     """``where``, ``order``, ``limit`` or ``fixed`` cannot be understood."""
 
@@ -171,6 +234,10 @@ class RecordingError(LiveWidgetsError):
 
 class NotReadyError(LiveWidgetsError, TimeoutError):
     """``ready()`` reached its limit before the first snapshot was there."""
+
+
+class NotSettledError(LiveWidgetsError, TimeoutError):
+    """``Mutation.result()`` reached its limit before the database had answered."""
 
 
 class NotConnectedError(LiveWidgetsError):

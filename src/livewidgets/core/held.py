@@ -64,7 +64,7 @@ class Held:
         self._ordered: Ordered[tuple[Any, ...]] | None = None
         self.learn(self.rows.values())
         if order is not None or limit is not None:
-            self._ordered = Ordered(self._entry(key, row) for key, row in self.rows.items())
+            self._ordered = Ordered(self.entry(key, row) for key, row in self.rows.items())
             self._trim()
             if more and self.edge is None and self._ordered:
                 self.edge = self._ordered.last()
@@ -104,7 +104,11 @@ class Held:
             return False
         if self.edge is None or not (self._order is None or self._order.columns() <= record.keys()):
             return True
-        return self._entry(key, record) <= self.edge
+        return self.entry(key, record) <= self.edge
+
+    def entry(self, key: Key, row: Row) -> tuple[Any, ...]:
+        """Give the place of a row among others."""
+        return (self._order.sort_key(row) if self._order is not None else (), key)
 
     # -- changing --------------------------------------------------------------------------------------------------
 
@@ -119,14 +123,14 @@ class Held:
                 self._before.setdefault(key, old)
                 self.rows[key] = row
             return
-        entry = self._entry(key, row)
+        entry = self.entry(key, row)
         if self.edge is not None and entry > self.edge:
             self.drop(key)
             return
         if old is not None:
             if old == row:
                 return
-            before = self._entry(key, old)
+            before = self.entry(key, old)
             if before != entry:
                 self._ordered.remove(before)
                 self._ordered.add(entry)
@@ -149,7 +153,7 @@ class Held:
             return
         self._before.setdefault(key, old)
         if self._ordered is not None:
-            self._ordered.remove(self._entry(key, old))
+            self._ordered.remove(self.entry(key, old))
 
     def difference(self) -> tuple[dict[Key, Row], dict[Key, Row]]:
         """Say what was put and dropped since the last call, in sum: rows that are new or other, rows that are gone."""
@@ -182,9 +186,6 @@ class Held:
         return upserted, removed
 
     # -- the window ------------------------------------------------------------------------------------------------
-
-    def _entry(self, key: Key, row: Row) -> tuple[Any, ...]:
-        return (self._order.sort_key(row) if self._order is not None else (), key)
 
     def _trim(self) -> None:
         """Let rows fall out of the window's end, and draw its edge before them."""

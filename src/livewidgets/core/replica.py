@@ -124,6 +124,11 @@ class Replica:
         return list(rows)
 
     @property
+    def held(self) -> Held:
+        """The rows with their window; for what builds on them in the core."""
+        return self._held
+
+    @property
     def truncated(self) -> bool:
         """The table holds more rows than the window does."""
         return self._held.edge is not None
