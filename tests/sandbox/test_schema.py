@@ -12,7 +12,7 @@ import pytest
 from psycopg.errors import CheckViolation, InsufficientPrivilege, UniqueViolation
 
 from livewidgets.sandbox import schema
-from livewidgets.sandbox.scenario import BUYERS, CAMPAIGNS
+from livewidgets.sandbox.story_cast import BUYERS, CAMPAIGNS
 from tests.sandbox.cluster import Connection, cluster_dsn, db
 
 if TYPE_CHECKING:

@@ -1,225 +1,105 @@
-"""Who takes part in the story: campaigns, publishers, buyers, their targets and agents. All names are made up."""
+"""What kind of day the story tells of. Pure numbers: who takes part is in `story_cast`."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any
-from uuid import UUID, uuid5
 
-_SPACE = UUID("6c697665-7769-4467-8574-73616e64626f")
+from livewidgets.errors import SandboxStartError
+
+#: Calls a second at the busiest hour of a normal day.
+PEAK_RATE = 0.32
+#: Hour of the day at simulated second 0.
+START_HOUR = 10.5
+#: The traffic of each hour, against the busiest one: two humps with lunch between them, and little at night.
+_HOURS = (
+    *(0.06, 0.04, 0.03, 0.03, 0.04, 0.08, 0.18, 0.38, 0.62, 0.84, 0.97, 1.00),
+    *(0.90, 0.93, 1.00, 0.96, 0.88, 0.78, 0.66, 0.52, 0.38, 0.26, 0.16, 0.10),
+)
+_DAY = 86_400.0
 
 
 @dataclass(frozen=True)
-class Campaign:
-    """A campaign and what a converted call is worth in it."""
+class Scenario:
+    """A kind of day.
 
-    id: UUID
+    Attributes
+    ----------
+    name
+        What it is called.
+    arrivals
+        Calls, against a normal day.
+    wave
+        How far the arrivals swing above and below that, every `WAVE` seconds.
+    raises
+        How often at most a bidder tops the others' bids in an auction.
+    repricing
+        Seconds between two changes of some target's terms, on average.
+    outages
+        Whether one buyer after the other goes off the air.
+    """
+
     name: str
-    vertical: str
-    default_payout: float
-    conversion_seconds: int
-    rtb_enabled: bool
+    arrivals: float = 1.0
+    wave: float = 0.0
+    raises: int = 0
+    repricing: float = 150.0
+    outages: bool = False
+
+    @property
+    def peak(self) -> float:
+        """Calls a second that are never exceeded."""
+        return PEAK_RATE * self.arrivals * (1 + self.wave)
+
+    def rate(self, at: float) -> float:
+        """Give the calls a second at a simulated time."""
+        swing = self.wave * math.sin(at / WAVE * 2 * math.pi)
+        return PEAK_RATE * self.arrivals * (1 + swing) * day_shape(at)
 
 
-@dataclass(frozen=True)
-class Publisher:
-    """A source of calls; ``weight`` is its share of the traffic."""
+#: Seconds from one crest of the arrivals to the next.
+WAVE = 420.0
 
-    id: UUID
-    name: str
-    sub_id: str
-    weight: int
-    campaigns: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Buyer:
-    """Who pays for calls."""
-
-    id: UUID
-    company_name: str
-    credit_limit: float
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where a buyer takes the calls of a campaign, and on which terms."""
-
-    id: UUID
-    buyer: Buyer
-    campaign: Campaign
-    name: str
-    base_bid: float
-    min_bid: float
-    max_bid: float
-    modifier: float
-    concurrency_cap: int
-
-
-@dataclass(frozen=True)
-class Agent:
-    """Who answers at a buyer."""
-
-    id: UUID
-    name: str
-    buyer: Buyer
-
-
-def _id(kind: str, name: str) -> UUID:
-    return uuid5(_SPACE, f"{kind}/{name}")
-
-
-CAMPAIGNS = tuple(
-    Campaign(_id("campaign", name), name, vertical, payout, seconds, rtb)
-    for name, vertical, payout, seconds, rtb in (
-        ("Medicare Open Enrollment", "health insurance", 28.0, 90, True),
-        ("Auto Insurance Quotes", "auto insurance", 14.0, 60, True),
-        ("Home Services Leads", "home services", 22.0, 45, True),
-        ("Debt Relief Hotline", "finance", 34.0, 120, True),
-        ("Solar Consultations", "solar", 40.0, 75, False),
+SCENARIOS = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario("normal"),
+        # More calls than the targets take: caps are reached, calls find no target.
+        Scenario("rush", arrivals=2.4, wave=0.35),
+        # One buyer after the other does not answer; alerts, paused campaigns, and the way back.
+        Scenario("outage", outages=True),
+        # Bidders top each other up to their limits and keep changing their terms.
+        Scenario("bid_war", arrivals=1.2, raises=6, repricing=4.0),
     )
-)
-
-PUBLISHERS = tuple(
-    Publisher(_id("publisher", name), name, sub_id, weight, campaigns)
-    for name, sub_id, weight, campaigns in (
-        ("BrightClick Media", "bcm-01", 9, (0, 1)),
-        ("NorthStar Leads", "nsl-14", 8, (0, 3)),
-        ("Harbor Digital", "hbd-07", 7, (1, 2)),
-        ("CallBridge Partners", "cbp-22", 6, (0, 1, 2)),
-        ("Evergreen Search", "egs-03", 5, (2, 4)),
-        ("Summit Affiliates", "sma-11", 4, (3, 4)),
-        ("Pixel & Dial", "pxd-05", 3, (1, 3)),
-        ("Lakeside Referrals", "lkr-09", 2, (0, 2, 4)),
-    )
-)
-
-BUYERS = tuple(
-    Buyer(_id("buyer", name), name, limit)
-    for name, limit in (
-        ("Guardian Health Group", 50_000.0),
-        ("Pinnacle Insurance", 40_000.0),
-        ("RapidFix Home", 15_000.0),
-        ("ClearPath Financial", 35_000.0),
-        ("SunRidge Energy", 25_000.0),
-        ("Liberty Quote Center", 20_000.0),
-        ("Meridian Call Desk", 30_000.0),
-    )
-)
+}
 
 
-def _target(buyer: int, campaign: int, base: float, modifier: float, cap: int) -> Target:
-    name = f"{BUYERS[buyer].company_name} · {CAMPAIGNS[campaign].vertical}"
-    return Target(
-        _id("target", name),
-        BUYERS[buyer],
-        CAMPAIGNS[campaign],
-        name,
-        base,
-        round(base * 0.7, 2),
-        round(base * 1.5, 2),
-        modifier,
-        cap,
-    )
+def scenario_named(name: str) -> Scenario:
+    """Find a scenario.
+
+    Raises
+    ------
+    SandboxStartError
+        There is none of this name.
+    """
+    found = SCENARIOS.get(name) if isinstance(name, str) else None
+    if found is None:
+        raise SandboxStartError(f"There is no scenario {name!r}.", f"Use one of: {', '.join(SCENARIOS)}.")
+    return found
 
 
-TARGETS = (
-    _target(0, 0, 42.0, 5.0, 8),
-    _target(6, 0, 39.0, 0.0, 6),
-    _target(1, 0, 37.5, 10.0, 5),
-    _target(1, 1, 22.0, 0.0, 7),
-    _target(5, 1, 20.5, 8.0, 6),
-    _target(6, 1, 21.0, -5.0, 4),
-    _target(2, 2, 31.0, 0.0, 7),
-    _target(6, 2, 29.0, 4.0, 4),
-    _target(5, 2, 28.0, 0.0, 3),
-    _target(3, 3, 48.0, 0.0, 6),
-    _target(6, 3, 45.0, 6.0, 4),
-    _target(4, 4, 56.0, 0.0, 6),
-    _target(2, 4, 52.0, 0.0, 3),
-)
-
-_AGENTS = (
-    ("Ana Torres", "Ben Okafor", "Carla Weiss", "Dev Patel"),
-    ("Elena Rossi", "Frank Muller", "Grace Kim"),
-    ("Hugo Silva", "Ines Dubois"),
-    ("Jonas Berg", "Kira Novak", "Liam Walsh"),
-    ("Maya Cohen", "Noah Fischer"),
-    ("Olga Petrova", "Pablo Reyes"),
-    ("Quinn Harper", "Rosa Jimenez", "Sam Tanaka", "Tara Singh"),
-)
-AGENTS = tuple(
-    Agent(_id("agent", name), name, buyer)
-    for buyer, names in zip(BUYERS, _AGENTS, strict=True)
-    for name in names
-)
-
-#: Area codes and their states.
-AREAS = (
-    *(
-        ("212", "NY"),
-        ("310", "CA"),
-        ("312", "IL"),
-        ("305", "FL"),
-        ("214", "TX"),
-        ("713", "TX"),
-        ("602", "AZ"),
-    ),
-    *(
-        ("206", "WA"),
-        ("303", "CO"),
-        ("404", "GA"),
-        ("617", "MA"),
-        ("702", "NV"),
-        ("503", "OR"),
-        ("614", "OH"),
-    ),
-    *(("215", "PA"), ("313", "MI"), ("704", "NC"), ("615", "TN"), ("816", "MO"), ("504", "LA")),
-)
+def hour_of(at: float) -> float:
+    """Give the hour of the day, 0 to 24, at a simulated time."""
+    return (START_HOUR + at / 3600) % 24
 
 
-def base_rows() -> list[tuple[str, dict[str, Any]]]:
-    """Give the rows that the story stands on, as table name and values, parents first."""
-    rows: list[tuple[str, dict[str, Any]]] = [
-        (
-            "campaigns",
-            {
-                "id": campaign.id,
-                "name": campaign.name,
-                "vertical": campaign.vertical,
-                "default_payout": campaign.default_payout,
-                "conversion_seconds": campaign.conversion_seconds,
-                "rtb_enabled": campaign.rtb_enabled,
-            },
-        )
-        for campaign in CAMPAIGNS
-    ]
-    rows += [("publishers", {"id": p.id, "name": p.name, "sub_id": p.sub_id}) for p in PUBLISHERS]
-    rows += [
-        ("buyers", {"id": b.id, "company_name": b.company_name, "credit_limit": b.credit_limit})
-        for b in BUYERS
-    ]
-    for order, target in enumerate(TARGETS):
-        rows.append(
-            (
-                "targets",
-                {
-                    "id": target.id,
-                    "buyer_id": target.buyer.id,
-                    "campaign_id": target.campaign.id,
-                    "name": target.name,
-                    "priority": 1 + order % 3,
-                    "weight": 10,
-                    "base_bid": target.base_bid,
-                    "min_bid": target.min_bid,
-                    "max_bid": target.max_bid,
-                    "bid_modifier_pct": target.modifier,
-                    "concurrency_cap": target.concurrency_cap,
-                    "daily_cap": 2000,
-                },
-            )
-        )
-    rows += [
-        ("agents", {"id": a.id, "name": a.name, "buyer_id": a.buyer.id, "state": "available"}) for a in AGENTS
-    ]
-    return rows
+def until_midnight(at: float) -> float:
+    """Give the seconds until the day's counts begin anew."""
+    return _DAY - hour_of(at) * 3600
+
+
+def day_shape(at: float) -> float:
+    """Give the traffic at a simulated time against the busiest hour: high by day, low at night, never nothing."""
+    hour = hour_of(at)
+    whole = int(hour) % 24
+    return _HOURS[whole] + (_HOURS[(whole + 1) % 24] - _HOURS[whole]) * (hour - int(hour))

@@ -1,85 +1,71 @@
-"""Plays the story into the database at the pace of the clock."""
+"""Plays the story into the database at the pace of the clock; it can be paused, resumed, and played faster."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from contextlib import nullcontext, suppress
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import psycopg
-from psycopg import sql
-
-from livewidgets.sandbox.scenario import AGENTS, TARGETS, base_rows
-from livewidgets.sandbox.story import TALK_TIME, At, Plus, Step, Story, opening
+from livewidgets.errors import SandboxStartError
+from livewidgets.sandbox.scenario import scenario_named
+from livewidgets.sandbox.story import Story, opening
+from livewidgets.sandbox.traffic_writer import Writer, seed_base
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from livewidgets.sandbox.story import Step
+
+__all__ = ["Pace", "Traffic", "seed_base"]
 
 #: Rows written in one transaction when more is due than can be told apart.
 BATCH = 400
 #: Seconds of delay at which the story gives up being punctual: the machine cannot keep this speed.
 LAG_LIMIT = 1.0
-#: Ended calls, and alerts and payments, that are kept; older ones are deleted.
-KEEP_CALLS = 50_000
-KEEP_OTHERS = 5_000
-#: Rows written between two rounds of deleting.
-SWEEP_EVERY = 20_000
-RETRY_EVERY = 0.2
-#: Seconds between two lines about rows that do not fit.
-WARN_EVERY = 60.0
-#: Rows from which sending them without waiting for each answer is worth it.
-PIPELINE_FROM = 20
-_log = logging.getLogger("livewidgets.sandbox")
+#: Seconds that `Traffic.set` waits for the player.
+PATIENCE = 10.0
+#: Speeds that make sense: from one call in hours to more than any machine keeps up with.
+SLOWEST, FASTEST = 0.001, 1_000_000.0
 
-#: Only the story's own rows are ever closed or deleted: their ids are of version 8.
-_OURS = "substr(id::text, 15, 1) = '8'"
-_CLOSE = f"""
-update calls set status = 'failed', status_raw = 'failed', ended_at = clock_timestamp(), ended_by = 'system',
-  connected_seconds = case when connected_at is not null
-    then greatest(0, round(extract(epoch from clock_timestamp() - connected_at)))::integer end
-where ended_at is null and {_OURS}
-"""  # noqa: S608 - a constant
-_SWEEP = (
-    (
-        f"delete from calls where id in (select id from calls where ended_at is not null and {_OURS}"  # noqa: S608
-        f" order by created_at desc offset {KEEP_CALLS} limit 5000)"
-    ),
-    (
-        f"delete from alerts where id in (select id from alerts where {_OURS}"  # noqa: S608
-        f" order by fired_at desc offset {KEEP_OTHERS})"
-    ),
-    (
-        f"delete from payments where id in (select id from payments where {_OURS}"  # noqa: S608
-        f" order by created_at desc offset {KEEP_OTHERS})"
-    ),
-)
-
-_Connection = psycopg.AsyncConnection[psycopg.rows.TupleRow]
+State = Literal["playing", "paused"]
 
 
-def seed_base(dsn: str) -> None:
-    """Put in the campaigns, publishers, buyers, targets and agents, once in a database's life.
+@dataclass(frozen=True)
+class Pace:
+    """How the story is played.
 
-    Parameters
+    Attributes
     ----------
-    dsn
-        The superuser's address.
+    state
+        ``playing`` or ``paused``. While it is paused nothing is written: live calls stay live.
+    speed
+        Simulated seconds in a second: 1 is life, 600 about 2,000 changes a second.
+    scenario
+        What kind of day it is: ``normal``, ``rush``, ``outage`` or ``bid_war``.
     """
-    with psycopg.connect(dsn) as connection:
-        done = connection.execute(
-            "insert into sandbox.notes values ('base', 'seeded') on conflict do nothing"
-        ).rowcount
-        if done:
-            for statement, values in _base():
-                connection.execute(statement, values)
+
+    state: State = "playing"
+    speed: float = 1.0
+    scenario: str = "normal"
+
+    def __post_init__(self) -> None:
+        scenario_named(self.scenario)
+        if self.state not in ("playing", "paused"):
+            raise SandboxStartError(f"Traffic cannot be {self.state!r}.", "Use 'playing' or 'paused'.")
+        if (
+            isinstance(self.speed, bool)
+            or not isinstance(self.speed, int | float)
+            or not SLOWEST <= self.speed <= FASTEST
+        ):
+            raise SandboxStartError(
+                f"Traffic has no speed {self.speed!r}.", f"Use a number from {SLOWEST:g} to {FASTEST:g}."
+            )
 
 
-async def play(dsn: str, seed: int = 7, speed: float = 1.0) -> None:
-    """Write the story into the database, for ever; a database that goes away is waited for.
+class Traffic:
+    """The story as it is played into one database.
 
     Parameters
     ----------
@@ -87,199 +73,142 @@ async def play(dsn: str, seed: int = 7, speed: float = 1.0) -> None:
         The superuser's address.
     seed
         Which story.
-    speed
-        Simulated seconds in a second: 1 is life, 500 some thousand changes a second.
+    pace
+        How it is played at first.
     """
-    player = _Player(dsn, seed, speed)
-    try:
-        await player.play()
-    finally:
-        await player.close()
 
-
-def _base() -> list[tuple[sql.Composed, dict[str, Any]]]:
-    return [
-        (_insert(table, list(values), [sql.Placeholder(name) for name in values]), values)
-        for table, values in base_rows()
-    ]
-
-
-def _insert(table: str, names: Sequence[str], places: Sequence[sql.Composable]) -> sql.Composed:
-    return sql.SQL("insert into public.{} ({}) values ({}) on conflict (id) do nothing").format(
-        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, names)), sql.SQL(", ").join(places)
-    )
-
-
-class _Player:
-    def __init__(self, dsn: str, seed: int, speed: float) -> None:
-        self._dsn = dsn
+    def __init__(self, dsn: str, seed: int = 7, pace: Pace | None = None) -> None:
         self._seed = seed
-        self._speed = speed
-        self._connection: _Connection | None = None
-        self._written = 0
-        self._warn_at = 0.0
-        self._statements: dict[tuple[Any, ...], bytes] = {}
-        # Where simulated time 0 lies, by the steady clock and by the calendar.
-        self._zero = 0.0
-        self._zero_date = datetime.now(UTC)
-
-    async def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.pgconn.finish()  # at once; what was not committed never was
-
-    async def play(self) -> None:
-        story = iter(Story(self._seed, await self._turn_the_page()))
-        steps, first = opening(story)
-        self._start_clock()
-        for start in range(0, len(steps), BATCH):
-            await self._write(steps[start : start + BATCH])
-        pending: list[Step] = []
-        for moment in chain((first,), story):
-            delay = self._zero + moment.at / self._speed - time.monotonic()
-            if delay > 0 or len(pending) >= BATCH:
-                if pending:
-                    await self._write(pending)
-                    pending = []
-                delay = self._zero + moment.at / self._speed - time.monotonic()
-                if delay > 0:
-                    await asyncio.sleep(delay)
-                elif delay < -LAG_LIMIT:
-                    self._shift(-delay)
-            pending += moment.steps
-
-    def _start_clock(self) -> None:
+        self._pace = pace or Pace()
+        self._story: Story | None = None
+        self._writer = Writer(dsn, self._date_of)
+        #: What `set` asked for. The player takes it over between two transactions.
+        self._wanted: Pace | None = None
+        self._is_running = False
+        self._changed = asyncio.Event()
+        self._applied = asyncio.Event()
+        # Where simulated time 0 lies, by the steady clock and by the calendar; and where it stands while paused.
         self._zero = time.monotonic()
         self._zero_date = datetime.now(UTC)
+        self._stands_at: float | None = None
 
-    def _shift(self, seconds: float) -> None:
-        self._zero += seconds
-        self._zero_date += timedelta(seconds=seconds)
+    def __repr__(self) -> str:
+        return f"<Traffic {self._pace.state}, {self._pace.scenario}, speed {self._pace.speed:g}>"
 
-    async def _turn_the_page(self) -> int:
-        """Close what the last run left open, put everybody in place, and count the chapters."""
-        targets = [target.id for target in TARGETS]
-        agents = [agent.id for agent in AGENTS]
+    @property
+    def pace(self) -> Pace:
+        """How it is played now."""
+        return self._pace
+
+    @property
+    def written(self) -> int:
+        """Rows written, ever."""
+        return self._writer.written
+
+    async def set(self, pace: Pace) -> None:
+        """Play it in another way from now on. Once it returns from a pause, nothing more is written.
+
+        Parameters
+        ----------
+        pace
+            The whole of it: take `dataclasses.replace` on the one that holds.
+
+        Raises
+        ------
+        SandboxStartError
+            The player is busy waiting for its database; it follows later.
+        """
+        self._wanted = pace
+        self._applied.clear()
+        self._changed.set()
+        if not self._is_running:
+            self._apply(0.0)
+            return
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._applied.wait()
+        except TimeoutError:
+            raise SandboxStartError(
+                "The traffic waits for its database.", "It follows when that is back."
+            ) from None
+
+    async def play(self) -> None:
+        """Write the story into the database, for ever; a database that goes away is waited for."""
+        self._is_running = True
+        try:
+            await self._until(0.0)
+            chapter = await self._writer.turn_the_page()
+            self._story = Story(self._seed, chapter, scenario_named(self._pace.scenario))
+            moments = iter(self._story)
+            steps, first = opening(moments)
+            self._start_clock(0.0)
+            for start in range(0, len(steps), BATCH):
+                await self._writer.write(steps[start : start + BATCH])
+            pending: list[Step] = []
+            for moment in chain((first,), moments):
+                is_due = self._delay(moment.at) <= 0
+                if not is_due or len(pending) >= BATCH or self._wanted is not None:
+                    if pending:
+                        await self._writer.write(pending)
+                        pending = []
+                    await self._until(moment.at)
+                pending += moment.steps
+        finally:
+            self._is_running = False
+            await self._writer.close()
+
+    async def _until(self, at: float) -> None:
+        """Wait for a simulated time, however the pace changes meanwhile."""
         while True:
-            try:
-                connection = await self._connect()
-                async with connection.transaction():
-                    for statement, values in _base():
-                        await connection.execute(statement, values)
-                    await connection.execute(_CLOSE)
-                    await connection.execute(
-                        "update targets set live_calls = 0, status = 'active'"
-                        " where id = any(%s) and (live_calls <> 0 or status = 'capped')",
-                        (targets,),
-                    )
-                    await connection.execute(
-                        "update agents set state = 'available', state_since = clock_timestamp()"
-                        " where id = any(%s) and state <> 'available'",
-                        (agents,),
-                    )
-                    counted = await connection.execute(
-                        "insert into sandbox.notes values ('chapter', '0') on conflict (name)"
-                        " do update set value = (notes.value::bigint + 1)::text returning value::bigint"
-                    )
-                    row = await counted.fetchone()
-                    return int(row[0]) if row else 0
-            except psycopg.OperationalError:
-                await self._lost()
+            if self._wanted is not None:
+                self._apply(at)
+            delay = self._delay(at)
+            if delay < -LAG_LIMIT:
+                self._zero -= delay
+                self._zero_date -= timedelta(seconds=delay)
+            is_playing = self._pace.state == "playing"
+            if is_playing and delay <= 0:
+                return
+            self._changed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(delay if is_playing else None):
+                    await self._changed.wait()
 
-    async def _connect(self) -> _Connection:
-        if self._connection is None or self._connection.closed:
-            self._connection = await psycopg.AsyncConnection.connect(
-                self._dsn, autocommit=True, application_name="livewidgets sandbox: traffic"
-            )
-        return self._connection
+    def _apply(self, upcoming: float) -> None:
+        """Take over what was asked for; simulated time goes on where it is, before what comes next."""
+        assert self._wanted is not None
+        at = (
+            (time.monotonic() - self._zero) * self._pace.speed if self._stands_at is None else self._stands_at
+        )
+        at = min(at, upcoming)
+        self._pace, self._wanted = self._wanted, None
+        self._start_clock(at)
+        self._stands_at = at if self._pace.state == "paused" else None
+        if self._story is not None:
+            self._story.scenario = scenario_named(self._pace.scenario)
+        self._applied.set()
 
-    async def _lost(self) -> None:
-        await self.close()
-        await asyncio.sleep(RETRY_EVERY)
+    def _start_clock(self, at: float) -> None:
+        self._zero = time.monotonic() - at / self._pace.speed
+        self._zero_date = datetime.now(UTC) - timedelta(seconds=at / self._pace.speed)
 
-    async def _write(self, steps: Sequence[Step]) -> None:
-        """Write steps in one transaction; come what may, the story goes on."""
-        while True:
-            try:
-                connection = await self._connect()
-                many = len(steps) > PIPELINE_FROM
-                async with connection.transaction(), connection.pipeline() if many else nullcontext():
-                    for step in steps:
-                        await connection.execute(*self._statement(step))
-                break
-            except psycopg.OperationalError:
-                # Whether it was committed is unknown, so once more: an insert does nothing the second time.
-                await self._lost()
-            except psycopg.Error:
-                # Somebody has deleted what a step refers to, or changed the table. A pipeline that failed half way
-                # leaves its connection in the middle of something, so a new one takes over.
-                await self.close()
-                await self._write_singly(steps)
-                break
-        self._written += len(steps)
-        if self._written >= SWEEP_EVERY:
-            self._written = 0
-            await self._sweep()
+    def _delay(self, at: float) -> float:
+        return self._zero + at / self._pace.speed - time.monotonic()
 
-    async def _write_singly(self, steps: Sequence[Step]) -> None:
-        failed = 0
-        for step in steps:
-            try:
-                await (await self._connect()).execute(*self._statement(step))
-            except psycopg.OperationalError:
-                await self._lost()
-            except psycopg.Error:
-                failed += 1
-        if failed and time.monotonic() >= self._warn_at:
-            self._warn_at = time.monotonic() + WARN_EVERY
-            _log.warning(
-                "%d of %d rows of the traffic do not fit what is in the database", failed, len(steps)
-            )
-
-    async def _sweep(self) -> None:
-        with suppress(psycopg.Error):
-            connection = await self._connect()
-            for statement in _SWEEP:
-                await connection.execute(statement.encode())
-
-    def _statement(self, step: Step) -> tuple[bytes, dict[str, Any]]:
-        values = {name: self._value(value) for name, value in step.values.items()}
-        shape = (step.kind, step.table, tuple((name, _mark(value)) for name, value in step.values.items()))
-        statement = self._statements.get(shape)
-        if statement is None:
-            statement = self._statements[shape] = _render(step)
-        return statement, {"id": step.id, **values}
-
-    def _value(self, value: Any) -> Any:  # noqa: ANN401 - column values
-        if isinstance(value, At):
-            return self._zero_date + timedelta(seconds=value / self._speed)
-        return float(value) if isinstance(value, Plus) else value
+    def _date_of(self, at: float) -> datetime:
+        return self._zero_date + timedelta(seconds=at / self._pace.speed)
 
 
-def _mark(value: Any) -> str:  # noqa: ANN401 - column values
-    """Name what decides how a value is written; the statement is the same for all others."""
-    return "talk" if value is TALK_TIME else "plus" if isinstance(value, Plus) else ""
+async def play(dsn: str, seed: int = 7, speed: float = 1.0, **pace: Any) -> None:  # noqa: ANN401 - of Pace
+    """Play a story into a database, for ever.
 
-
-def _render(step: Step) -> bytes:
-    if step.kind == "insert":
-        names = ["id", *step.values]
-        talk = "round(extract(epoch from %(ended_at)s::timestamptz - %(connected_at)s::timestamptz))::integer"
-        places = [
-            sql.SQL(talk) if step.values.get(name) is TALK_TIME else sql.Placeholder(name) for name in names
-        ]
-        return _insert(step.table, names, places).as_bytes()
-    talk = "round(extract(epoch from %(ended_at)s::timestamptz - connected_at))::integer"
-    changes = []
-    for name, value in step.values.items():
-        place: sql.Composable = sql.Placeholder(name)
-        if value is TALK_TIME:
-            place = sql.SQL(talk)
-        elif isinstance(value, Plus):
-            place = sql.SQL("{} + {}").format(sql.Identifier(name), place)
-        changes.append(sql.SQL("{} = {}").format(sql.Identifier(name), place))
-    return (
-        sql.SQL("update public.{} set {} where id = %(id)s")
-        .format(sql.Identifier(step.table), sql.SQL(", ").join(changes))
-        .as_bytes()
-    )
+    Parameters
+    ----------
+    dsn
+        The superuser's address.
+    seed
+        Which story.
+    speed, pace
+        See `Pace`.
+    """
+    await Traffic(dsn, seed, Pace(speed=speed, **pace)).play()
