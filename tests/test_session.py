@@ -87,7 +87,15 @@ def test_the_sandbox_has_roles(launched: list[dict[str, Any]], tmp_path: Path) -
     with lw.sandbox(traffic=False, seed=3, speed=2.0, data=tmp_path, port=0) as live:
         assert role_of(live)
     assert launched == [
-        {"data": tmp_path, "port": 0, "traffic": False, "seed": 3, "speed": 2.0, "exit_when_idle": 60}
+        {
+            "data": tmp_path,
+            "port": 0,
+            "traffic": False,
+            "seed": 3,
+            "speed": 2.0,
+            "scenario": "normal",
+            "exit_when_idle": 60,
+        }
     ]
     with lw.sandbox(role="anon") as live:
         assert not role_of(live)

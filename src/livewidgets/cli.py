@@ -38,6 +38,9 @@ def sandbox(
     ] = True,
     seed: Annotated[int, typer.Option(help="Which story the traffic tells.")] = 7,
     speed: Annotated[float, typer.Option(min=0.001, help="How many times faster than life.")] = 1.0,
+    scenario: Annotated[
+        str, typer.Option(help="What kind of day it is: normal, rush, outage or bid_war.")
+    ] = "normal",
     postgres: Annotated[
         str | None,
         typer.Option(
@@ -67,6 +70,7 @@ def sandbox(
         traffic=traffic,
         seed=seed,
         speed=speed,
+        scenario=scenario,
         postgres=postgres,
         exit_when_idle=exit_when_idle,
     )

@@ -60,6 +60,7 @@ def sandbox(
     data: str | Path | None = None,
     port: int = 0,
     role: Role = "manager",
+    scenario: str = "normal",
 ) -> Live:
     """Connect to a sandbox on this machine: start it, or join the one that runs.
 
@@ -73,6 +74,9 @@ def sandbox(
         Where it listens; 0 for a free port.
     role
         Who to be: ``manager`` sees all calls, ``anon`` what the public sees, ``service`` everything.
+    scenario
+        What kind of day the traffic tells of: ``normal``, ``rush`` (more calls than can be taken), ``outage`` (buyers
+        go off the air) or ``bid_war``. Only for a sandbox that this call starts.
 
     Returns
     -------
@@ -98,6 +102,7 @@ def sandbox(
         traffic=traffic,
         seed=seed,
         speed=speed,
+        scenario=scenario,
         exit_when_idle=60,
     )
     key = info.service_key if role == "service" else info.anon_key

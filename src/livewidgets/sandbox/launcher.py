@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
+from typing import Any, Literal
 
-from livewidgets.errors import PortInUseError, SandboxStartError
+from livewidgets.errors import PortInUseError, SandboxError, SandboxStartError
 from livewidgets.sandbox.instance import LOG_FILE, SandboxInfo, default_data, is_held, running
 
-__all__ = ["SandboxInfo", "launch", "running", "stop"]
+__all__ = ["SandboxInfo", "kill", "launch", "pause", "play", "resume", "running", "stop"]
 
 _POLL = 0.02
+#: Seconds for an answer about the traffic: the player may be in the middle of a large transaction.
+_TRAFFIC_LIMIT = 15.0
 
 
 def launch(
@@ -26,6 +32,7 @@ def launch(
     traffic: bool = True,
     seed: int = 7,
     speed: float = 1.0,
+    scenario: str = "normal",
     postgres: str | None = None,
     exit_when_idle: float | None = None,
     timeout: float = 30.0,
@@ -39,7 +46,7 @@ def launch(
     ----------
     data
         The data folder; a place in the user's own data folder where it is left out.
-    port, traffic, seed, speed, postgres, exit_when_idle
+    port, traffic, seed, speed, scenario, postgres, exit_when_idle
         As for ``livewidgets sandbox``. They have no effect when it runs already.
     timeout
         Seconds to wait.
@@ -67,7 +74,7 @@ def launch(
         "--port",
         str(port),
     ]
-    command += ["--seed", str(seed), "--speed", str(speed)]
+    command += ["--seed", str(seed), "--speed", str(speed), "--scenario", scenario]
     command += [] if traffic else ["--no-traffic"]
     command += [] if exit_when_idle is None else ["--exit-when-idle", str(exit_when_idle)]
     environment = None
@@ -119,6 +126,109 @@ def stop(info: SandboxInfo, timeout: float = 15.0) -> None:
         deadline = time.monotonic() + timeout
         while is_held(info.data) and time.monotonic() < deadline:
             time.sleep(_POLL)
+
+
+def kill(info: SandboxInfo, timeout: float = 15.0) -> None:
+    """End a sandbox as a crash does, at once and without a goodbye, and wait until its data folder is free.
+
+    What was committed is there when it is started again.
+
+    Parameters
+    ----------
+    info
+        Which; one that has ended already is no error.
+    timeout
+        Seconds to wait.
+
+    Raises
+    ------
+    SandboxStartError
+        Its process does not end.
+    """
+    deadline = time.monotonic() + timeout
+    while is_held(info.data):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(info.pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+        if time.monotonic() > deadline:
+            raise SandboxStartError(
+                f"The sandbox's process {info.pid} does not end.", "Look what holds it up."
+            )
+        time.sleep(_POLL)
+
+
+def pause(info: SandboxInfo) -> dict[str, Any]:
+    """Let the traffic rest. Once this returns nothing more is written; live calls stay live.
+
+    Parameters
+    ----------
+    info
+        A running sandbox, as `launch` and `running` give it.
+
+    Returns
+    -------
+    dict
+        ``state``, ``speed`` and ``scenario``.
+    """
+    return play(info, state="paused")
+
+
+def resume(info: SandboxInfo) -> dict[str, Any]:
+    """Let the traffic go on where it was paused, or begin where the sandbox was started without.
+
+    Parameters
+    ----------
+    info
+        A running sandbox.
+    """
+    return play(info, state="playing")
+
+
+def play(
+    info: SandboxInfo,
+    *,
+    state: Literal["playing", "paused"] | None = None,
+    speed: float | None = None,
+    scenario: str | None = None,
+) -> dict[str, Any]:
+    """Change how the traffic of a running sandbox is played, and say how it is played now.
+
+    Parameters
+    ----------
+    info
+        A running sandbox.
+    state
+        ``playing`` or ``paused``.
+    speed
+        How many times faster than life.
+    scenario
+        ``normal``, ``rush``, ``outage`` or ``bid_war``.
+
+    Raises
+    ------
+    SandboxError
+        It cannot be played so, or does not answer.
+    """
+    wanted = {"state": state, "speed": speed, "scenario": scenario}
+    body = {name: value for name, value in wanted.items() if value is not None}
+    request = urllib.request.Request(  # noqa: S310 - our own loopback address
+        f"{info.url}/sandbox/v1/traffic",
+        data=json.dumps(body).encode() if body else None,
+        headers={"apikey": info.service_key, "content-type": "application/json"},
+    )
+    # Never through a proxy that the environment names: it is on this machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=_TRAFFIC_LIMIT) as answer:
+            played: dict[str, Any] = json.load(answer)
+            return played
+    except urllib.error.HTTPError as error:
+        with error:
+            said = json.load(error).get("message", "")
+        raise SandboxError(said or f"The sandbox answers {error.code}.") from None
+    except (OSError, ValueError) as error:
+        raise SandboxError(
+            f"The sandbox at {info.url} does not answer.", "Start it with launch()."
+        ) from error
 
 
 def _failure(words: str) -> SandboxStartError | PortInUseError:

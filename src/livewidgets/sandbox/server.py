@@ -13,17 +13,19 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import uvicorn
 
 from livewidgets.errors import LiveWidgetsError, PortInUseError, SandboxStartError
 from livewidgets.sandbox import schema
 from livewidgets.sandbox.app import create_app, serve_options
+from livewidgets.sandbox.control import traffic_route
 from livewidgets.sandbox.instance import INFO_FILE, Lock, SandboxInfo, running
 from livewidgets.sandbox.keys import Keys
 from livewidgets.sandbox.postgres import Database, Postgres
-from livewidgets.sandbox.traffic import play, seed_base
+from livewidgets.sandbox.scenario import scenario_named
+from livewidgets.sandbox.traffic import Pace, Traffic, seed_base
 from livewidgets.sandbox.wal import WalStream
 
 if TYPE_CHECKING:
@@ -48,9 +50,9 @@ class ServerOptions:
     port
         The port to listen on; 0 takes a free one.
     traffic
-        Whether calls come in by themselves.
-    seed, speed
-        Of the traffic: which story, and how many times faster than life.
+        Whether calls come in by themselves from the start; else they wait for somebody to let them.
+    seed, speed, scenario
+        Of the traffic: which story, how many times faster than life, and on what kind of day.
     postgres
         The address of a database to serve instead of the embedded one.
     exit_when_idle
@@ -62,6 +64,7 @@ class ServerOptions:
     traffic: bool = True
     seed: int = 7
     speed: float = 1.0
+    scenario: str = "normal"
     postgres: str | None = None
     exit_when_idle: float | None = None
 
@@ -83,6 +86,7 @@ def serve(options: ServerOptions, announce: Callable[[SandboxInfo], None]) -> No
     ------
     PortInUseError, PostgresUnavailableError, SandboxStartError
     """
+    scenario_named(options.scenario)
     data = options.data.expanduser().resolve()
     try:
         data.mkdir(parents=True, exist_ok=True)
@@ -198,7 +202,8 @@ class _Sandbox:
                 loop.add_signal_handler(number, stop.set)
         database = Database(self._postgres.dsn)
         wal = WalStream(self._postgres.dsn)
-        app = create_app(database, wal, self._keys)
+        traffic = self._traffic()
+        app = create_app(database, wal, self._keys, routes=[traffic_route(self._keys, traffic)])
         server = _Server(
             # A connection's line may hold a key: uvicorn's own log configuration stays out.
             uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=GRACE, **serve_options())
@@ -212,10 +217,8 @@ class _Sandbox:
             self._info.write()
             announce(self._info)
             others = [group.create_task(self._keep_postgres())]
-            if self._options.traffic and self._business:
-                others.append(
-                    group.create_task(play(self._postgres.dsn, self._options.seed, self._options.speed))
-                )
+            if traffic is not None:
+                others.append(group.create_task(traffic.play()))
             if self._options.exit_when_idle is not None:
                 others.append(group.create_task(self._watch_idle(app.state.activity, stop)))
             waiting = group.create_task(stop.wait())
@@ -225,6 +228,13 @@ class _Sandbox:
             server.should_exit = True
             await asyncio.wait((serving,))
             await wal.close()
+
+    def _traffic(self) -> Traffic | None:
+        if not self._business:
+            return None
+        options = self._options
+        state: Literal["playing", "paused"] = "playing" if options.traffic else "paused"
+        return Traffic(self._postgres.dsn, options.seed, Pace(state, options.speed, options.scenario))
 
     async def _keep_postgres(self) -> None:
         """Start Postgres again when it was killed or stopped from outside; the rest reconnects by itself."""
