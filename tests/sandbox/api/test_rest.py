@@ -10,7 +10,7 @@ import httpx
 import psycopg
 import pytest
 
-from livewidgets.sandbox.app import MAX_BODY
+from livewidgets.sandbox.border import MAX_BODY
 
 from .conftest import Cluster, Server
 
