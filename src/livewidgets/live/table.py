@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from html import escape
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -19,6 +19,7 @@ from livewidgets.live.thread import io_thread
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa  # type: ignore[import-untyped]
 
     from livewidgets.core.filters import Where
     from livewidgets.core.order import Order
@@ -179,14 +180,21 @@ class LiveTable:
         # As JSON has them: a uuid column holds text.
         return tuple(str(value) if isinstance(value, UUID) else value for value in values)
 
-    def to_pandas(self) -> pd.DataFrame:
+    def to_pandas(self, *, masked: bool = True) -> pd.DataFrame:
         """Give the rows as a DataFrame, indexed from 0 in the table's order.
+
+        Parameters
+        ----------
+        masked
+            Mask phone numbers and e-mail addresses, for what a cell shows is saved with the notebook. ``False`` gives
+            them as the database does: then it is you who decides where they go.
 
         Returns
         -------
         pandas.DataFrame
             Timestamps with zone as ``datetime64[us, UTC]``, numbers as ``Int64`` or ``float64``, booleans as
-            ``boolean``, text and UUIDs as ``string``, all else as it came.
+            ``boolean``, text and UUIDs as ``string``, text with few different values as categories, all else as it
+            came. ``attrs`` holds the table's name and the version that the rows are of.
 
         Raises
         ------
@@ -195,8 +203,50 @@ class LiveTable:
         """
         from livewidgets.live.dataframe import to_pandas  # pandas takes 33 MB and half a second
 
+        version, rows = self._at_version()
+        return to_pandas(rows, self._types, name=self.name, version=version, masked=masked)
+
+    def to_arrow(self, *, masked: bool = True) -> pa.Table:
+        """Give the rows as an Arrow table, in the table's order.
+
+        Parameters
+        ----------
+        masked
+            As for `to_pandas`.
+
+        Returns
+        -------
+        pyarrow.Table
+            Timestamps as ``timestamp[us, tz=UTC]``, exact numbers as ``decimal128`` where the database tells their
+            digits, text with few different values as a dictionary, documents as JSON text. The schema's metadata
+            holds the table's name and the version that the rows are of.
+
+        Raises
+        ------
+        SetupError
+            pyarrow is not installed.
+        """
+        from livewidgets.live.dataframe_arrow import to_arrow
+
+        version, rows = self._at_version()
+        return to_arrow(rows, self._types, name=self.name, version=version, masked=masked)
+
+    @property
+    def _types(self) -> Mapping[str, str]:
+        """Column to type in SQL's words; empty where the project does not tell."""
         shape = self._follower.shape
-        return to_pandas(self.rows(), {} if shape is None else shape.types)
+        return {} if shape is None else shape.types
+
+    def _at_version(self) -> tuple[int, list[Row]]:
+        """Give the rows and the version that they are of."""
+
+        async def both() -> tuple[int, list[Row]]:
+            return self.version, self.rows()  # nothing is applied meanwhile: that happens on this thread
+
+        thread = self._live._upstream.thread  # noqa: SLF001 - one room
+        if thread.is_current() or not thread.is_usable():
+            return self.version, self.rows()
+        return thread.run(both())
 
     # -- changes ---------------------------------------------------------------------------------------------------
 
