@@ -19,6 +19,8 @@ from typing import Any, Protocol
 __all__ = ["V1", "V2", "Codec", "Message", "UserBroadcast", "change_payload", "codec_for", "dump", "quote"]
 
 USER_PUSH, USER_BROADCAST = 3, 4
+#: Lists in lists of a frame.
+MAX_DEPTH = 200
 #: Sizes of join_ref, ref, topic, event and metadata; then 1 for JSON.
 _PUSH = struct.Struct("7B")
 
@@ -36,13 +38,27 @@ def load(text: str | bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
     ValueError, RecursionError
         It is none.
     """
-    found = json.loads(text, parse_constant=_refused, parse_float=_finite)
     if isinstance(text, bytes):
         text = text.decode()
+    found = json.loads(text, parse_constant=_refused, parse_float=_finite)
+    if text.count("[") + text.count("{") > MAX_DEPTH and _deep(found):
+        raise ValueError("nested beyond reason")
     if "\\ud" in text or "\\uD" in text:
         # Half a surrogate pair is no text: sent on, it would end the sockets of those who get it.
         found = json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
     return found
+
+
+def _deep(value: object) -> bool:
+    """Whether a value is nested so deep that writing it might fail."""
+    layer, depth = [value], 0
+    while layer:
+        depth += 1
+        if depth > MAX_DEPTH:
+            return True
+        inner = [list(one.values()) if isinstance(one, dict) else one for one in layer]
+        layer = [part for one in inner if isinstance(one, list) for part in one]
+    return False
 
 
 def _refused(name: str) -> float:

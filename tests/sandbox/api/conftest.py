@@ -74,10 +74,9 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def socket_url(self, key: str | None = None, vsn: str = "1.0.0") -> str:
-        return (
-            f"ws://127.0.0.1:{self.port}/realtime/v1/websocket?apikey={key or self.keys.anon_key}&vsn={vsn}"
-        )
+    def socket_url(self, key: str | None = None, vsn: str | None = "1.0.0") -> str:
+        url = f"ws://127.0.0.1:{self.port}/realtime/v1/websocket?apikey={key or self.keys.anon_key}"
+        return url if vsn is None else f"{url}&vsn={vsn}"
 
 
 @dataclass
