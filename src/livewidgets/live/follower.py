@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from livewidgets.core.change import Change, Patch
+from livewidgets.core.history import History
 from livewidgets.core.replica import Replica
 from livewidgets.errors import (
     ClosedError,
@@ -73,6 +74,8 @@ class Follower:
         self.label = f"{request.table}#{next(_count)}"
         self.guard = threading.Lock()
         self.replica = Replica(request.key, request.where, request.order, request.limit, guard=self.guard)
+        #: What became of the rows lately; each published patch is taken down.
+        self.history = History(guard=threading.Lock())
         self.shape: TableShape | None = None
         #: When the rows were last known to be right (monotonic seconds), frozen while they are not live.
         self.last_right: float | None = None
@@ -401,6 +404,7 @@ class Follower:
 
     def _publish(self, patch: Patch) -> None:
         if patch:
+            self.history.add(patch)
             for tap in tuple(self._patch_taps):
                 self._tell(tap, patch)
 

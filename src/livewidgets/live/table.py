@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
     from livewidgets.core.filters import Where
+    from livewidgets.core.history import Difference
     from livewidgets.core.order import Order
     from livewidgets.core.replica import Replica
     from livewidgets.live.client import Live
@@ -230,6 +231,29 @@ class LiveTable:
 
         version, rows = self._at_version()
         return to_arrow(rows, self._types, name=self.name, version=version, masked=masked)
+
+    def diff(self, since: int, until: int | None = None) -> Difference:
+        """Say what changed between two versions.
+
+        Parameters
+        ----------
+        since
+            A version, as `version` or a patch has told it.
+        until
+            A later one; None for the newest.
+
+        Returns
+        -------
+        Difference
+            Rows inserted, updated (before and after) and deleted, by key.
+
+        Raises
+        ------
+        HistoryError
+            The last 10,000 changes are remembered, and these versions are not among them.
+        """
+        history = self._follower.history
+        return history.between(since, history.newest if until is None else until)
 
     @property
     def _types(self) -> Mapping[str, str]:
