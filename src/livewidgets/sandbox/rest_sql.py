@@ -209,9 +209,9 @@ def answer(
     """Wrap rows into the one row that a request fetches: how many in all, how many here, and the text."""
     body: sql.Composable
     if form == "csv":
-        body = sql.SQL("coalesce(string_agg(substr(_r::text, 2, length(_r::text) - 2), chr(10)), '')")
+        body = sql.SQL("coalesce(string_agg(substr((_r.*)::text, 2, length((_r.*)::text) - 2), chr(10)), '')")
     else:
-        body = sql.SQL("json_agg(_r)")
+        body = sql.SQL("json_agg(_r.*)")
         if strip_nulls:
             body = sql.SQL("json_strip_nulls({})").format(body)
         body = sql.SQL("({}->0)::text" if form == "object" else "coalesce({}, '[]')::text").format(body)

@@ -104,6 +104,12 @@ async def test_columns_aliases_casts_and_order(rest: httpx.AsyncClient, db: Db) 
     answer = await get("/todos?select=nr:id::text,title&order=title.desc.nullslast,id&title=not.is.null")
     assert answer.json() == [{"nr": "1", "title": "b"}, {"nr": "3", "title": "a"}]
     assert [r["id"] for r in (await get("/todos?order=done.nullsfirst,id.desc")).json()] == [2, 3, 1]
+    # Names that the statement itself uses.
+    answer = await get(
+        "/todos?select=_r:id,_rows:title,_p:id,_t:id&id=eq.1", headers={"prefer": "count=exact"}
+    )
+    assert answer.json() == [{"_r": 1, "_rows": "b", "_p": 1, "_t": 1}]
+    assert (await get("/todos?select=_r:id&id=eq.1", headers={"accept": "text/csv"})).text == "_r\n1"
     assert (
         await get("/todos?id=eq.2", headers={"accept": "application/vnd.pgrst.array+json;nulls=stripped"})
     ).json() == [{"id": 2}]
