@@ -43,7 +43,9 @@ checks = st.one_of(
     st.builds(above, st.sampled_from(COLUMNS), st.sampled_from(VALUES)),
 )
 watches = st.lists(checks, max_size=2).map(lambda found: watch(*found))
-groups = st.lists(st.lists(watches, min_size=1, max_size=3).map(lambda found: Group({1: tuple(found)})), min_size=1)
+groups = st.lists(
+    st.lists(watches, min_size=1, max_size=3).map(lambda found: Group({1: tuple(found)})), min_size=1
+)
 rows = st.tuples(*[st.sampled_from([*VALUES, None, UNCHANGED])] * len(COLUMNS))
 present = st.sampled_from([frozenset(COLUMNS), frozenset({"id"})])
 
