@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from livewidgets.testing import ManualClock, RecordingComm, wait_until
+from livewidgets.testing import ManualClock, RecordingComm, Schedule, pause, play, wait_until
 
 
 def test_waiting_gives_what_the_condition_gave():
@@ -58,3 +58,21 @@ def test_the_proxy_stands_in_front_of_the_sandbox(sandbox, fault_proxy):
     fault_proxy.cut()
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{fault_proxy.url}/health")
+
+
+def test_a_bad_day_behind_the_proxy(sandbox, fault_proxy):
+    clock = ManualClock()
+    day = Schedule([(1.0, "cut"), (2.0, "restore")]).play(fault_proxy, clock)
+    assert day.advance() == 1.0
+    assert httpx.get(f"{fault_proxy.url}/health").status_code == 200
+    clock.advance(1.0)
+    day.advance()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{fault_proxy.url}/health")
+    clock.advance(1.0)
+    assert day.advance() is None
+    assert httpx.get(f"{fault_proxy.url}/health").status_code == 200
+
+
+def test_the_traffic_of_the_sandbox_is_held(sandbox):
+    assert play(sandbox)["state"] == pause(sandbox)["state"] == "paused"

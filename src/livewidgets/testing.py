@@ -4,6 +4,29 @@ In a ``conftest.py``::
 
     pytest_plugins = ["livewidgets.testing"]
 
+and a test of a dashboard, with a backend of its own and a network that fails on command::
+
+    def test_my_dashboard_survives_a_cut(sandbox, sandbox_db, fault_proxy):
+        live = livewidgets.connect(fault_proxy.url, sandbox.anon_key, access_token=sandbox.manager_token)
+        calls = live.table("calls").ready()
+        fault_proxy.cut()
+        sandbox_db.execute("insert into calls (status) values ('ringing')")
+        fault_proxy.restore()
+        wait_until(lambda: len(calls) == 1, message="the call that came meanwhile")
+
+A whole bad day is a `Schedule`; the same seed gives the same one::
+
+    Schedule([(0.5, "stall"), (2.0, "restore"), (2.5, "reset_connections", 1012)]).run(fault_proxy)
+    Schedule.random(seed=7, seconds=5).run(fault_proxy)
+
+For a backend that is killed and comes back, and for traffic that is let in and held, take one of your own::
+
+    info = launch(tmp_path, traffic=True, speed=50, scenario="outage", exit_when_idle=60)
+    with FaultProxy.running(info.url, restart=lambda: restart(info)) as proxy:
+        ...
+        proxy.restart_backend()
+        pause(launch(tmp_path))                          # nothing is written from here on
+
 It needs the extra ``livewidgets[sandbox]`` and pytest.
 """
 
@@ -19,13 +42,31 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from livewidgets.sandbox.faults import FaultProxy
+from livewidgets.sandbox.faults_schedule import Fault, Schedule
+from livewidgets.sandbox.launcher import launch, pause, play, restart, resume, stop
 
 if TYPE_CHECKING:
     import psycopg
 
     from livewidgets.sandbox.launcher import SandboxInfo
 
-__all__ = ["ManualClock", "RecordingComm", "fault_proxy", "sandbox", "sandbox_db", "wait_until"]
+__all__ = [
+    "Fault",
+    "FaultProxy",
+    "ManualClock",
+    "RecordingComm",
+    "Schedule",
+    "fault_proxy",
+    "launch",
+    "pause",
+    "play",
+    "restart",
+    "resume",
+    "sandbox",
+    "sandbox_db",
+    "stop",
+    "wait_until",
+]
 
 T = TypeVar("T")
 
@@ -135,8 +176,6 @@ class RecordingComm:
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxInfo]:
     """Give a backend of the test run's own, without traffic: a process with its own data."""
-    from livewidgets.sandbox.launcher import launch
-
     info = launch(tmp_path_factory.mktemp("sandbox"), traffic=False, exit_when_idle=600, timeout=60)
     try:
         yield info

@@ -193,3 +193,118 @@ def background_server():
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+async def test_a_throttle_lets_so_much_through_and_no_more():
+    async with echo_through_a_proxy() as (proxy, url), connect(url) as websocket:
+        proxy.throttle(100_000)
+        began = time.monotonic()
+        assert await answer(websocket, "x" * 20_000) == "x" * 20_000
+        assert time.monotonic() - began >= 0.39  # there and back
+        proxy.throttle(1000)
+        with pytest.raises(TimeoutError):
+            await answer(websocket, "y" * 20_000, limit=0.2)
+        proxy.restore()
+        async with asyncio.timeout(5):
+            assert await websocket.recv() == "y" * 20_000
+        assert await answer(websocket, "again") == "again"
+
+
+async def test_nothing_falls_into_the_middle_of_a_frame():
+    async with echo_through_a_proxy() as (proxy, url), connect(url) as websocket:
+        assert await answer(websocket) == "hello"
+        proxy.throttle(40_000)
+        await websocket.send("x" * 20_000)
+        await asyncio.sleep(0.7)  # half of the answer is on its way
+        proxy.send_garbage(1)
+        async with asyncio.timeout(5):
+            assert await websocket.recv() == "x" * 20_000
+            assert isinstance(await websocket.recv(), str)
+        await websocket.send("y" * 20_000)
+        await asyncio.sleep(0.7)
+        proxy.reset_connections(1012)
+        with pytest.raises(ConnectionClosedError) as caught:
+            await asyncio.wait_for(websocket.recv(), 5)
+        assert caught.value.rcvd is None, "a close frame there would be read as part of the message"
+
+
+async def test_a_truncated_message_ends_the_connection():
+    async with echo_through_a_proxy() as (proxy, url):
+        proxy.truncate("change")
+        async with connect(url) as websocket:
+            assert await answer(websocket, "another") == "another"
+            with pytest.raises(ConnectionClosedError) as caught:
+                await answer(websocket, "a change that is long enough to be torn")
+            assert caught.value.rcvd is None
+        async with connect(url) as websocket:
+            assert await answer(websocket, "a change") == "a change"
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1008, 1009, 1011, 1012, 1013, 3000, 4000, 4999])
+async def test_any_code_closes_a_websocket(code):
+    async with echo_through_a_proxy() as (proxy, url), connect(url) as websocket:
+        assert await answer(websocket) == "hello"
+        proxy.reset_connections(code)
+        with pytest.raises(ConnectionClosed) as caught:
+            await answer(websocket)
+        assert caught.value.rcvd.code == code
+
+
+async def test_heartbeats_are_swallowed_on_their_way():
+    beats = {
+        "1": '{"topic":"phoenix","event":"heartbeat","payload":{},"ref":"1"}',
+        "2": '[null,"2","phoenix","heartbeat",{}]',
+    }
+    async with echo_through_a_proxy() as (proxy, url), connect(url) as websocket:
+        for beat in beats.values():
+            assert await answer(websocket, beat) == beat
+        proxy.swallow_heartbeats()
+        for beat in beats.values():
+            await websocket.send(beat)
+        assert await answer(websocket, "else") == "else"
+        proxy.restore()
+        assert await answer(websocket, beats["1"]) == beats["1"]
+
+
+async def test_answers_to_joins_come_late_and_nothing_else_does():
+    joins = [
+        '{"topic":"a","event":"phx_join","payload":{},"ref":"1","x":"phx_reply"}',
+        '["2","2","b","phx_join",{"x":"phx_reply"}]',
+    ]
+    async with echo_through_a_proxy() as (proxy, url), connect(url) as websocket:
+        proxy.answer_joins_late(0.2)
+        began = time.monotonic()
+        for join in joins:
+            await websocket.send(join)
+        for number in range(3):
+            assert await answer(websocket, f"meanwhile {number}") == f"meanwhile {number}"
+        async with asyncio.timeout(5):
+            assert [await websocket.recv(), await websocket.recv()] == joins
+        assert time.monotonic() - began >= 0.2
+        proxy.restore()
+        assert await answer(websocket, joins[0]) == joins[0]
+
+
+async def test_garbage_is_the_same_for_the_same_seed():
+    async def heard(seed):
+        async with echo_through_a_proxy() as (proxy, url), connect(url) as websocket:
+            assert await answer(websocket) == "hello"
+            proxy.send_garbage(seed)
+            await websocket.send("end")
+            messages = []
+            async with asyncio.timeout(5):
+                while (message := await websocket.recv()) != "end":
+                    messages.append(message)
+            return messages
+
+    first = await heard(1)
+    assert len(first) > 5
+    assert await heard(1) == first != await heard(2)
+
+
+def test_a_proxy_that_cannot_restart_says_so():
+    with pytest.raises(SandboxStartError, match="how to restart"):
+        FaultProxy(1).restart_backend()
+    restarted = []
+    FaultProxy(1, restart=lambda: restarted.append(True)).restart_backend()
+    assert restarted == [True]

@@ -1,15 +1,22 @@
 """A proxy on loopback that fails on command: the network between a client and a server, for tests.
 
-It passes bytes on both ways, and knows as much of websockets as it needs to close one with a code, or to lose or double
-single messages. Nothing it does is left to chance: a fault begins when its method returns and ends with `restore`.
+It passes bytes on both ways, and knows as much of websockets and Phoenix as it needs to close a socket with a code, to
+lose, double or cut off single messages, and to tell heartbeats and answers to joins from the rest. Nothing it does is
+left to chance: a fault begins when its method returns and ends with `restore`.
 
-::
+Put your dashboard behind it and see what it makes of a bad day::
 
     with FaultProxy.running(sandbox.url) as proxy:
         live = livewidgets.connect(proxy.url, sandbox.anon_key)
-        proxy.cut()
-        ...
+        calls = live.table("calls").ready()
+        proxy.cut()                                     # the cable is pulled
+        wait_until(lambda: calls.status.state == "stale")
         proxy.restore()
+        wait_until(lambda: calls.status.state == "live")
+
+What else can go wrong: `stall` (half-open), `delay`, `throttle`, `reset_connections` (with any close code), `drop`,
+`duplicate`, `truncate`, `swallow_heartbeats`, `answer_joins_late`, `send_garbage`, `restart_backend`. A series of them
+at set times is a `livewidgets.sandbox.faults_schedule.Schedule`.
 """
 
 from __future__ import annotations
@@ -18,45 +25,17 @@ import asyncio
 import concurrent.futures
 import contextlib
 import socket
-import struct
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from typing import Self
 from urllib.parse import urlsplit
 
 from livewidgets.errors import SandboxStartError
+from livewidgets.sandbox.faults_frames import garbage, listener, reset
+from livewidgets.sandbox.faults_pipe import Pipe, Rule, Weather
 
-_CHUNK = 65536
-_LONGEST_HEAD = 65536
-#: Chunks that wait in one direction before the sender feels it.
-_QUEUED = 256
+#: Seconds that a fault may take to be in effect.
 _PATIENCE = 10.0
-_BLANK_LINE = b"\r\n\r\n"
-_TEXT_IN_ONE_FRAME = 0x81
-
-
-@dataclass(slots=True, eq=False)
-class _Rule:
-    """What happens to the next messages of the server that hold a text."""
-
-    text: bytes
-    copies: int
-    left: int
-
-
-@dataclass(slots=True, eq=False)
-class _Pipe:
-    """One client's connection and the one to the server behind it."""
-
-    client: asyncio.StreamWriter
-    server: asyncio.StreamWriter
-    is_websocket: bool = False
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
-
-    def reset(self) -> None:
-        _reset(self.client)
-        _reset(self.server)
 
 
 class FaultProxy:
@@ -68,9 +47,11 @@ class FaultProxy:
     ----------
     upstream
         The server's address, such as ``http://127.0.0.1:54321``, or its port on 127.0.0.1.
+    restart
+        What `restart_backend` calls, such as ``lambda: launcher.restart(info)``.
     """
 
-    def __init__(self, upstream: str | int) -> None:
+    def __init__(self, upstream: str | int, restart: Callable[[], object] | None = None) -> None:
         parts = urlsplit(f"http://127.0.0.1:{upstream}" if isinstance(upstream, int) else upstream)
         if parts.scheme not in ("http", "ws") or not parts.hostname:
             raise SandboxStartError(
@@ -81,12 +62,10 @@ class FaultProxy:
         self._listener: socket.socket | None = None
         self._is_listening = False
         self._port = 0
-        self._pipes: set[_Pipe] = set()
+        self._pipes: set[Pipe] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._rules: list[_Rule] = []
-        self._delay = 0.0
-        self._flowing = asyncio.Event()
-        self._flowing.set()
+        self._restart = restart
+        self._weather = Weather()
         #: Connections that were accepted, ever.
         self.accepted = 0
 
@@ -113,7 +92,7 @@ class FaultProxy:
     async def start(self) -> Self:
         """Listen on a free port."""
         self._loop = asyncio.get_running_loop()
-        self._listener = _bind(0)
+        self._listener = listener(0)
         self._port = int(self._listener.getsockname()[1])
         self._listen()
         return self
@@ -134,9 +113,9 @@ class FaultProxy:
 
     @classmethod
     @contextlib.contextmanager
-    def running(cls, upstream: str | int) -> Iterator[Self]:
+    def running(cls, upstream: str | int, restart: Callable[[], object] | None = None) -> Iterator[Self]:
         """Run one on a thread of its own, for tests that are not asynchronous."""
-        proxy = cls(upstream)
+        proxy = cls(upstream, restart)
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=loop.run_forever, name="livewidgets-fault-proxy", daemon=True)
         thread.start()
@@ -157,7 +136,7 @@ class FaultProxy:
 
     def stall(self) -> None:
         """Pass nothing on, either way: connections stay open and new ones are accepted, but no answer comes."""
-        self._do(self._flowing.clear)
+        self._do(self._weather.flowing.clear)
 
     def restore(self) -> None:
         """End every fault; what a stall held back is passed on."""
@@ -165,7 +144,7 @@ class FaultProxy:
 
     def delay(self, seconds: float) -> None:
         """Pass everything on this much later, each way; the order is kept."""
-        self._do(lambda: setattr(self, "_delay", seconds))
+        self._do(lambda: setattr(self._weather, "delay", seconds))
 
     def reset_connections(self, code: int | None = None) -> None:
         """End every connection, while new ones are welcome.
@@ -180,11 +159,43 @@ class FaultProxy:
 
     def drop(self, text: str, count: int = 1_000_000) -> None:
         """Lose the server's next websocket messages that hold a text, such as ``"phoenix"`` for heartbeats."""
-        self._do(lambda: self._rules.append(_Rule(text.encode(), 0, count)))
+        self._do(lambda: self._weather.rules.append(Rule(text.encode(), 0, count)))
 
     def duplicate(self, text: str, count: int = 1) -> None:
         """Pass the server's next websocket messages that hold a text on twice."""
-        self._do(lambda: self._rules.append(_Rule(text.encode(), 2, count)))
+        self._do(lambda: self._weather.rules.append(Rule(text.encode(), 2, count)))
+
+    def throttle(self, bytes_per_second: float) -> None:
+        """Pass no more than so many bytes a second on, in each direction of each connection."""
+        self._do(lambda: setattr(self._weather, "rate", bytes_per_second))
+
+    def truncate(self, text: str = "", count: int = 1) -> None:
+        """Break off in the middle of the server's next websocket messages that hold a text, and end the connection."""
+        self._do(lambda: self._weather.rules.append(Rule(text.encode(), 1, count, truncates=True)))
+
+    def swallow_heartbeats(self) -> None:
+        """Lose the clients' heartbeats on their way: the server answers none, and may think them gone."""
+        self._do(lambda: setattr(self._weather, "swallows_heartbeats", True))
+
+    def answer_joins_late(self, seconds: float) -> None:
+        """Hold the answer to every join that comes from now on back for so long; all else passes it."""
+        self._do(lambda: setattr(self._weather, "join_delay", seconds))
+
+    def send_garbage(self, seed: int = 0) -> None:
+        """Send every websocket's client messages that no protocol knows: the same for the same seed."""
+        self._do(lambda: self._send(garbage(seed)))
+
+    def restart_backend(self) -> None:
+        """Kill what stands behind the proxy and start it again; returns when it is back.
+
+        It takes about a second, and blocks: call it from a thread, not from the proxy's own loop.
+        """
+        if self._restart is None:
+            raise SandboxStartError(
+                "The proxy does not know how to restart what is behind it.",
+                "Use: FaultProxy(url, restart=lambda: launcher.restart(info))",
+            )
+        self._restart()
 
     # -- on the loop -----------------------------------------------------------------------------------------------
 
@@ -226,28 +237,18 @@ class FaultProxy:
             self._loop.remove_reader(self._listener)
             self._listener.close()
             # The port is kept, so that nobody else takes it; a socket that does not listen refuses.
-            self._listener = _bind(self._port)
+            self._listener = listener(self._port)
             self._is_listening = False
         self._end_all(None)
 
     def _restore(self) -> None:
-        self._delay = 0.0
-        self._rules.clear()
-        self._flowing.set()
+        self._weather.clear()
         if not self._is_listening:
             self._listen()
 
     def _end_all(self, code: int | None) -> None:
         for pipe in tuple(self._pipes):
-            if code is not None and pipe.is_websocket:
-                # Only whole frames are ever written, so this stands between two.
-                pipe.client.write(b"\x88\x02" + code.to_bytes(2, "big"))
-                pipe.client.close()
-                _reset(pipe.server)
-            else:
-                pipe.reset()
-            for task in pipe.tasks:
-                task.cancel()
+            pipe.end(code)
             self._pipes.discard(pipe)
 
     def _accept(self) -> None:
@@ -267,126 +268,18 @@ class FaultProxy:
         try:
             server_reader, server = await asyncio.open_connection(*self._upstream)
         except OSError:
-            _reset(client)
+            reset(client)
             return
-        pipe = _Pipe(client, server)
+        pipe = Pipe(self._weather, client, server)
         if not self._is_listening:
-            pipe.reset()
+            pipe.end(None)
             return
         self._pipes.add(pipe)
-        pipe.tasks = [
-            asyncio.ensure_future(self._pump(self._requests(pipe, client_reader), server)),
-            asyncio.ensure_future(self._pump(self._answers(pipe, server_reader), client)),
-        ]
-        await asyncio.gather(*pipe.tasks, return_exceptions=True)
+        await pipe.run(client_reader, server_reader)
         self._pipes.discard(pipe)
-        for writer in (client, server):
-            writer.close()
 
-    async def _pump(self, chunks: AsyncIterator[bytes], writer: asyncio.StreamWriter) -> None:
-        """Pass chunks on, each after the delay that held when it came and not while the flow is stalled."""
-        loop = asyncio.get_running_loop()
-        queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_QUEUED)
-
-        async def take() -> None:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                async for chunk in chunks:
-                    await queue.put((loop.time() + self._delay, chunk))
-            await queue.put((loop.time() + self._delay, b""))
-
-        taking = asyncio.ensure_future(take())
-        try:
-            while True:
-                due, chunk = await queue.get()
-                if due > loop.time():
-                    await asyncio.sleep(due - loop.time())
-                await self._flowing.wait()
-                if not chunk:
-                    break
-                writer.write(chunk)
-                await writer.drain()
-            if writer.can_write_eof():
-                writer.write_eof()
-        except OSError:
-            # One side is gone: the other has to learn of it.
-            writer.close()
-        finally:
-            taking.cancel()
-            await asyncio.gather(taking, return_exceptions=True)
-
-    async def _requests(self, pipe: _Pipe, reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
-        head = await _head(reader)
-        if b"\r\nupgrade: websocket" in head.lower():
-            pipe.is_websocket = True
-            # Compressed frames could not be told apart.
-            lines = head.split(b"\r\n")
-            head = b"\r\n".join(
-                line for line in lines if not line.lower().startswith(b"sec-websocket-extensions:")
-            )
-        yield head
-        async for chunk in _chunks(reader):
-            yield chunk
-
-    async def _answers(self, pipe: _Pipe, reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
-        head = await _head(reader)
-        yield head
-        if not pipe.is_websocket or b" 101 " not in head.partition(b"\r\n")[0]:
-            pipe.is_websocket = False
-            async for chunk in _chunks(reader):
-                yield chunk
-            return
-        while True:
-            frame = await _frame(reader)
-            for _ in range(self._copies(frame)):
-                yield frame
-
-    def _copies(self, frame: bytes) -> int:
-        if frame[0] == _TEXT_IN_ONE_FRAME:
-            for rule in self._rules:
-                if rule.left and rule.text in frame:
-                    rule.left -= 1
-                    return rule.copies
-        return 1
-
-
-def _bind(port: int) -> socket.socket:
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.bind(("127.0.0.1", port))
-    bound.setblocking(False)
-    return bound
-
-
-def _reset(writer: asyncio.StreamWriter) -> None:
-    """End a connection as a pulled cable does: no goodbye, and what was not sent is lost."""
-    with contextlib.suppress(OSError):
-        raw = writer.get_extra_info("socket")
-        if raw is not None:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
-
-
-async def _head(reader: asyncio.StreamReader) -> bytes:
-    """Read an HTTP head with the blank line after it; less where the stream ends before."""
-    try:
-        return await reader.readuntil(_BLANK_LINE)
-    except asyncio.IncompleteReadError as error:
-        return error.partial
-    except asyncio.LimitOverrunError:
-        return await reader.read(_LONGEST_HEAD)
-
-
-async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    while chunk := await reader.read(_CHUNK):
-        yield chunk
-
-
-async def _frame(reader: asyncio.StreamReader) -> bytes:
-    """Read one unmasked websocket frame, header and all."""
-    frame = await reader.readexactly(2)
-    length = frame[1] & 0x7F
-    if length >= 126:
-        more = await reader.readexactly(2 if length == 126 else 8)
-        frame += more
-        length = int.from_bytes(more, "big")
-    return frame + await reader.readexactly(length)
+    def _send(self, frames: list[bytes]) -> None:
+        for pipe in self._pipes:
+            if pipe.is_websocket:
+                for frame in frames:
+                    pipe.insert(frame)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from livewidgets.errors import PortInUseError, SandboxError, SandboxStartError
 from livewidgets.sandbox.instance import LOG_FILE, SandboxInfo, default_data, is_held, running
 
-__all__ = ["SandboxInfo", "kill", "launch", "pause", "play", "resume", "running", "stop"]
+__all__ = ["SandboxInfo", "kill", "launch", "pause", "play", "restart", "resume", "running", "stop"]
 
 _POLL = 0.02
 #: Seconds for an answer about the traffic: the player may be in the middle of a large transaction.
@@ -154,6 +154,25 @@ def kill(info: SandboxInfo, timeout: float = 15.0) -> None:
                 f"The sandbox's process {info.pid} does not end.", "Look what holds it up."
             )
         time.sleep(_POLL)
+
+
+def restart(info: SandboxInfo, **options: Any) -> SandboxInfo:  # noqa: ANN401 - of `launch`
+    """Kill a sandbox and start it again, at the same address and with the same keys and data.
+
+    Parameters
+    ----------
+    info
+        Which.
+    options
+        Further arguments of `launch`.
+
+    Returns
+    -------
+    SandboxInfo
+        The new one: another process, and another address of the database.
+    """
+    kill(info)
+    return launch(info.data, port=info.port, **options)
 
 
 def pause(info: SandboxInfo) -> dict[str, Any]:
