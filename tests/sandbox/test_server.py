@@ -47,7 +47,9 @@ def test_what_it_writes_down_is_private(quiet: Quiet) -> None:
     _, info = quiet
     assert stat.S_IMODE((info.data / "sandbox.json").stat().st_mode) == 0o600
     shown = repr(info)
-    for secret in (info.anon_key, info.service_key, info.manager_token, info.dsn):
+    keys = (info.anon_key, info.service_key, info.manager_token, info.publishable_key, info.secret_key)
+    for secret in (*keys, info.dsn):
+        assert secret
         assert secret not in shown
 
 
