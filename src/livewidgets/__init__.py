@@ -48,6 +48,8 @@ from livewidgets.errors import (
     WriteRefusedError,
 )
 from livewidgets.live.client import Live
+from livewidgets.live.recorder import record
+from livewidgets.live.replay import replay
 from livewidgets.live.request import TableState, TableStatus
 from livewidgets.live.subscription import Subscription
 from livewidgets.live.table import LiveTable
@@ -106,6 +108,8 @@ __all__ = [
     "connect",
     "demo",
     "errors",
+    "record",
+    "replay",
     "sandbox",
 ]
 
