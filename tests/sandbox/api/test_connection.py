@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livewidgets.sandbox import bindings
@@ -23,9 +24,11 @@ from livewidgets.sandbox.connection_effects import (
     Refuse,
     Send,
     Subscribe,
+    Verdict,
 )
 from livewidgets.sandbox.keys import Keys
-from livewidgets.sandbox.phoenix import V1, V2, Codec, Message
+from livewidgets.sandbox.phoenix import V1, V2, Codec, Message, UserBroadcast
+from livewidgets.sandbox.rooms import Rooms
 
 KEYS = Keys.from_secret("t" * 64)
 TOKENS = Tokens(KEYS)
@@ -34,8 +37,8 @@ NOW = 2_000_000_000.0
 BINDING = {"event": "*", "schema": "public", "table": "todos"}
 
 
-def connection() -> Connection:
-    return Connection(ANON, TOKENS.verify, V1(), NOW)
+def connection(codec: Codec | None = None) -> Connection:
+    return Connection(ANON, TOKENS.verify, codec or V1(), NOW)
 
 
 def push(
@@ -153,20 +156,208 @@ PARTS = {
 }
 
 
-@given(st.lists(st.fixed_dictionaries({}, optional=PARTS) | JSON, max_size=6))
-def test_no_frame_breaks_a_socket(frames: list[Any]) -> None:
+def text_frame(parts: Any, version: type[Codec]) -> str:
+    if version is V2 and isinstance(parts, dict):
+        return json.dumps([parts.get(name) for name in ("join_ref", "ref", "topic", "event", "payload")])
+    return json.dumps(parts)
+
+
+def binary_frame(texts: list[str], encoding: int, body: bytes) -> bytes:
+    parts = [text.encode() for text in texts]
+    return bytes([3, *(len(part) % 256 for part in parts), encoding]) + b"".join(parts) + body
+
+
+#: What looks like a frame, what has its shape, and anything at all.
+INPUTS = st.one_of(
+    st.fixed_dictionaries({}, optional=PARTS),
+    JSON,
+    st.builds(
+        binary_frame,
+        st.tuples(
+            st.text(max_size=3),
+            st.text(max_size=3),
+            st.sampled_from(["realtime:a", "realtime:"]) | st.text(max_size=90),
+            st.text(max_size=9),
+            st.just("") | st.just("{}") | st.text(max_size=9),
+        ),
+        st.integers(0, 255),
+        st.binary(max_size=20) | JSON.map(lambda value: json.dumps(value).encode()),
+    ),
+    st.text(),
+    st.binary(),
+    st.binary(max_size=40).map(lambda rest: b"\x03" + rest),
+)
+VERDICTS = st.builds(
+    Verdict,
+    read=st.dictionaries(st.sampled_from(["broadcast", "presence"]), st.booleans()),
+    write=st.dictionaries(st.sampled_from(["broadcast", "presence"]), st.booleans()),
+    available=st.booleans(),
+)
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+
+
+class Floor:
+    """Two sockets, one of each version, in the same rooms; whatever is sent can be read."""
+
+    def __init__(self) -> None:
+        self.rooms = Rooms()
+        self.sockets = [connection(V1()), connection(V2())]
+        for socket, config in zip(self.sockets, ({"self": True, "ack": True}, {}), strict=True):
+            config = {"broadcast": config, "presence": {"enabled": True}}
+            message = Message("realtime:a", "phx_join", {"config": config}, "1", "1")
+            self.carry_out(socket, socket.receive(socket.codec.encode(message), NOW), Verdict())
+
+    def carry_out(self, socket: Connection, effects: list[Effect], verdict: Verdict) -> None:
+        queue = list(effects)
+        while queue:
+            match queue.pop(0):
+                case Send(frame) | Refuse(frame):
+                    self.read(frame)
+                case Ask() as ask:
+                    json.dumps([ask.name, ask.read, ask.write]).encode()
+                    queue = ask.resume(verdict) + queue
+                case Joined(channel):
+                    assert socket.channels[channel.topic] is channel
+                    self.rooms.enter(channel, socket.codec, self.read)
+                case Left(channel):
+                    assert channel.closed
+                    self.rooms.leave(channel)
+                case Broadcast(channel, payload):
+                    self.rooms.broadcast(channel, payload)
+                case Presence(channel, meta):
+                    self.rooms.track(channel, meta)
+
+    def read(self, frame: str | bytes) -> None:
+        if isinstance(frame, bytes):
+            assert frame[0] == 4
+            assert len(frame) >= 5 + sum(frame[1:4])
+            return
+        assert "Traceback" not in frame
+        found = json.loads(frame.encode(), parse_constant=pytest.fail)
+        assert isinstance(found, dict) or len(found) == 5
+
+
+@pytest.mark.timeout(1800 if NIGHTLY else 120)
+@settings(max_examples=25_000 if NIGHTLY else 150)
+@given(st.lists(st.tuples(st.booleans(), INPUTS, VERDICTS), min_size=4, max_size=8))
+def test_no_frame_breaks_a_socket(inputs: list[tuple[bool, Any, Verdict]]) -> None:
+    floor = Floor()
+    now = NOW
+    for second, given_frame, verdict in inputs:
+        socket = floor.sockets[second]
+        frame = given_frame
+        if not isinstance(frame, str | bytes):
+            frame = text_frame(frame, type(socket.codec))
+        now += 1
+        floor.carry_out(socket, socket.receive(frame, now), verdict)
+        assert not any(channel.closed for channel in socket.channels.values())
+    for socket in floor.sockets:
+        floor.carry_out(socket, socket.tick(now + 20 * 365 * 86400), Verdict())
+        floor.carry_out(socket, socket.disconnect(), Verdict())
+
+
+@pytest.mark.parametrize("codec", [V1(), V2()])
+@pytest.mark.parametrize("depth", [150, 300, 900, 5_000, 200_000])
+def test_no_frame_is_too_deep(codec: Codec, depth: int) -> None:
+    socket = connection(codec)
+    join = codec.encode(
+        Message("realtime:a", "phx_join", {"config": {"broadcast": {"self": True}}}, "1", "1")
+    )
+    socket.receive(join, NOW)
+    inner = "[" * depth + "]" * depth
+    frame = codec.encode(Message("realtime:a", "broadcast", {"x": 0}, "2", "1")).replace("0}", inner + "}")
+    effects = socket.receive(frame, NOW)
+    assert len(effects) == (depth < 200)
+    for effect in effects:
+        assert isinstance(effect, Broadcast)
+        codec.encode(Message("realtime:a", "broadcast", effect.payload))
+
+
+@pytest.mark.parametrize("codec", [V1(), V2()])
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
+def test_what_no_reader_takes_is_no_frame(codec: Codec, number: str) -> None:
+    frame = codec.encode(Message("phoenix", "heartbeat", {"x": 0}, "1")).replace(":0", ":" + number)
+    assert number in frame
+    assert connection(codec).receive(frame, NOW) == []
+
+
+def test_binary_broadcasts_are_read_and_written_to_the_letter() -> None:
+    frame = bytes.fromhex(
+        "0301020b070d013137377265616c74696d653a626362696e6a736f6e7b22666f6f223a22626172227d7b2261223a317d"
+    )
+    message = V2().decode(frame)
+    body = UserBroadcast("binjson", b'{"a":1}', is_json=True)
+    assert message == Message("realtime:bc", "broadcast", body, "77", "1")
+    assert V2().encode_broadcast("realtime:bc", body) == bytes.fromhex(
+        "040b0700017265616c74696d653a626362696e6a736f6e7b2261223a317d"
+    )
+    assert V1().encode_broadcast("realtime:bc", body) == (
+        '{"event":"broadcast","payload":{"event":"binjson","payload":{"a":1},"type":"broadcast"},'
+        '"ref":null,"topic":"realtime:bc"}'
+    )
+    assert V2().decode(frame[:-20]) is None
+    assert V1().encode_broadcast("realtime:bc", UserBroadcast("e", b"{", is_json=True)) is None
+    assert V2().encode_broadcast("realtime:" + "é" * 124, body) is None
+
+
+def track(socket: Connection, now: float, what: Any = "track", payload: Any = None) -> list[Effect]:
+    return push(socket, "realtime:a", "presence", {"event": what, "payload": payload or {}}, "9", now)
+
+
+def test_a_sixth_presence_message_in_half_a_minute_ends_the_channel() -> None:
     socket = connection()
-    for frame in frames:
-        for effect in socket.receive(json.dumps(frame), NOW):
-            if isinstance(effect, Send):
-                json.loads(effect.frame)
-    for channel in socket.channels.values():
-        assert not channel.closed
+    join(socket)
+    for number in range(5):
+        assert sent(track(socket, NOW + number))[0]["payload"]["status"] == "ok"
+    for number in range(5):
+        assert sent(track(socket, NOW + 31 + number, "untrack"))[0]["payload"]["status"] == "ok"
+    system, closed = sent(track(socket, NOW + 60))
+    assert system["payload"]["message"] == "Client presence rate limit exceeded"
+    assert (system["event"], closed["event"], closed["ref"]) == ("system", "phx_close", "1")
+    assert socket.channels == {}
 
 
-@given(st.text() | st.binary())
-def test_no_text_is_too_odd(frame: str | bytes) -> None:
-    assert connection().receive(frame, NOW) == [] or isinstance(json.loads(frame), dict)
+def test_odd_presence_is_answered_and_the_worst_ends_the_channel() -> None:
+    socket = connection()
+    join(socket)
+    assert sent(track(socket, NOW, "wave"))[0]["payload"] == {"status": "error", "response": {}}
+    (reply,) = sent(track(socket, NOW, payload=[1]))
+    assert reply["payload"]["response"]["reason"] == "Presence track payload must be a map"
+    (reply,) = sent(push(socket, "realtime:a", "presence", "x"))
+    assert reply["payload"]["status"] == "ok"
+    assert [frame["event"] for frame in sent(track(socket, NOW, 5))] == ["phx_error"]
+    join(socket)
+    assert [frame["event"] for frame in sent(push(socket, "realtime:a", "broadcast", "x"))] == ["phx_error"]
+
+
+def test_a_large_broadcast_is_refused_where_an_answer_is_wanted() -> None:
+    socket = connection()
+    large = {"event": "e", "payload": "x" * 3_000_000}
+    for ack, answers in ((False, []), (True, [{"status": "error", "response": "payload_size_exceeded"}])):
+        join(socket, broadcast={"ack": ack})
+        effects = push(socket, "realtime:a", "broadcast", large)
+        assert [frame["payload"] for frame in sent(effects)] == answers
+        assert not any(isinstance(effect, Broadcast) for effect in effects)
+
+
+def test_the_second_protocol_carries_join_refs() -> None:
+    socket = connection(V2())
+    reply, _, _ = socket.receive(
+        json.dumps(["7", "8", "realtime:a", "phx_join", {"config": {"postgres_changes": [BINDING]}}]), NOW
+    )
+    assert json.loads(reply.frame)[:4] == ["7", "8", "realtime:a", "phx_reply"]
+    (system,) = socket.subscribed(socket.channels["realtime:a"])
+    assert json.loads(system.frame)[:4] == ["7", None, "realtime:a", "system"]
+    assert json.loads(socket.disconnect()[0].frame)[:4] == [None, None, "realtime:a", "system"]
+
+
+def test_a_forged_token_ends_the_channel_in_the_servers_own_words() -> None:
+    socket = connection()
+    join(socket)
+    forged = Keys.from_secret("u" * 64).anon_key
+    system, closed = sent(push(socket, "realtime:a", "access_token", {"access_token": forged}))
+    assert system["payload"]["message"] == ":signature_error"
+    assert closed["event"] == "phx_close"
 
 
 @given(st.text(alphabet='abid=.,(){}"\\ not in eq is', max_size=40))
