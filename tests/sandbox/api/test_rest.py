@@ -302,10 +302,32 @@ async def test_no_text_of_a_request_becomes_sql(rest: httpx.AsyncClient, db: Db,
             "/todos", params=parameters, json=body, headers={"prefer": "resolution=merge-duplicates"}
         )
         assert answer.status_code < 500, (parameters, body, answer.text)
+    header = text.replace("{", "").strip()
+    for name, value in [
+        ("prefer", f"timezone={header}"),
+        ("prefer", f"handling=strict,max-affected={header}"),
+        ("prefer", header),
+        ("accept-profile", header),
+        ("range", header),
+        ("accept", header),
+    ]:
+        answer = await rest.get("/todos", headers={name: value})
+        assert answer.status_code < 500, (name, value, answer.text)
+    for kind, content in [
+        ("text/csv", f'"{text}",title\n1,x'),
+        ("text/csv", f'title\n"{text}"'),
+        ("application/x-www-form-urlencoded", f"{text}=1"),
+        (text.strip(), "{}"),
+    ]:
+        answer = await rest.post("/todos", content=content, headers={"content-type": kind})
+        assert answer.status_code < 500, (kind, content, answer.text)
+    for parameters in ({"id": f"eq.{text}"}, {text: "eq.1"}):
+        answer = await rest.put("/todos", params=parameters, json={"id": text, "title": text})
+        assert answer.status_code in (400, 405), (parameters, answer.text)
     answer = await rest.get(f"/{httpx.URL(path='/' + text.replace('/', '')).raw_path.decode().lstrip('/')}")
     assert answer.status_code in (400, 404)
     answer = await rest.get("/todos", params={"title": f"eq.{text}"})
-    assert [row["title"] for row in answer.json()] == [text], "a value arrives as it was sent"
+    assert {row["title"] for row in answer.json()} == {text}, "a value arrives as it was sent"
     assert db.execute("select title from todos where id = 1").fetchone() == ("kept",)
 
 
@@ -537,3 +559,41 @@ async def test_a_key_that_is_no_jwt_is_no_bearer(server: Server, db: Db) -> None
             assert keys.secret_key not in other.text
         wrong = await rows(keys.secret_key[:-1] + "~")
         assert (wrong.status_code, wrong.json()["message"]) == (401, "Invalid API key")
+
+
+@pytest.mark.parametrize("text", SMUGGLED)
+async def test_no_text_of_a_token_or_account_becomes_sql(server: Server, db: Db, text: str) -> None:
+    db.execute("insert into todos (title) values ('kept')")
+    headers = {"apikey": server.keys.service_key, "authorization": f"Bearer {server.keys.service_key}"}
+    async with httpx.AsyncClient(base_url=server.url, headers=headers) as client:
+        for claims in (
+            {"role": text},
+            {"role": "authenticated", "sub": text, "app_metadata": {"buyer_id": text}},
+        ):
+            bearer = {"authorization": f"Bearer {server.keys.sign(claims)}"}
+            for path in ("/rest/v1/todos", "/rest/v1/calls", "/auth/v1/user"):
+                assert (await client.get(path, headers=bearer)).status_code < 500
+        body = {
+            "email": text,
+            "password": text * 6,
+            "refresh_token": text,
+            "role": text,
+            "data": {text: text},
+        }
+        for path in ("signup", "token?grant_type=password", "token?grant_type=refresh_token", "admin/users"):
+            assert (await client.post(f"/auth/v1/{path}", json=body)).status_code in (400, 422)
+        made = await client.post(
+            "/auth/v1/admin/users",
+            json={
+                "email": "smuggler@sandbox.test",
+                "app_metadata": {text: text},
+                "user_metadata": {text: text},
+            },
+        )
+        assert made.json()["user_metadata"][text] == text
+        path = f"/auth/v1/admin/users/{made.json()['id']}"
+        changed = await client.put(path, json={"app_metadata": {text: None}, "user_metadata": {text: [text]}})
+        assert text not in changed.json()["app_metadata"]
+        assert changed.json()["user_metadata"][text] == [text]
+        assert (await client.delete(path)).status_code == 200
+    assert db.execute("select title from todos where id = 1").fetchone() == ("kept",)
