@@ -130,7 +130,7 @@ async def add(
 
 async def put(cursor: Cursor, user_id: str, columns: Mapping[str, Any]) -> None:
     """Write columns of a user; their names are the sandbox's own."""
-    sets = [sql.SQL("updated_at = now()")]
+    sets: list[sql.Composable] = [sql.SQL("updated_at = now()")]
     sets += [sql.SQL("{} = %s").format(sql.Identifier(name)) for name in columns]
     await cursor.execute(
         sql.SQL("update auth.users set {} where id = %s").format(sql.SQL(", ").join(sets)),
