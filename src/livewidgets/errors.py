@@ -24,7 +24,9 @@
     ├── RecordingError           a file is no recording, or damaged; or rows cannot be recorded
     ├── NotReadyError            ``ready()`` reached its limit (also a TimeoutError)
     ├── NotSettledError          ``Mutation.result()`` reached its limit (also a TimeoutError)
+    ├── RoomError                a channel cannot be joined; ``.topic`` names it
     ├── NotConnectedError        the operation needs a connection and there is none
+    ├── NotAcknowledgedError     a broadcast was not acknowledged in time (also a TimeoutError)
     ├── ClosedError              the object was closed
     ├── CommandError             a page asked for something that cannot be done
     ├── SandboxError             the embedded backend
@@ -240,8 +242,28 @@ class NotSettledError(LiveWidgetsError, TimeoutError):
     """``Mutation.result()`` reached its limit before the database had answered."""
 
 
+class RoomError(LiveWidgetsError):
+    """A channel cannot be joined, or not used as wished.
+
+    Parameters
+    ----------
+    topic
+        Its name.
+    message, advice
+        As in `LiveWidgetsError`.
+    """
+
+    def __init__(self, topic: str, message: str, advice: str = "") -> None:
+        super().__init__(message, advice)
+        self.topic = topic
+
+
 class NotConnectedError(LiveWidgetsError):
     """The operation needs a connection and there is none."""
+
+
+class NotAcknowledgedError(LiveWidgetsError, TimeoutError):
+    """A broadcast was sent, and the server did not say in time that it took it."""
 
 
 class ClosedError(LiveWidgetsError):

@@ -1,4 +1,4 @@
-"""One channel on one connection: its bindings, and what its messages mean for the table behind it.
+"""One channel on one connection: its bindings, and what its messages mean for whoever is behind it.
 
 A channel is used for one join and thrown away at the first trouble; the next one gets a topic of its own, since the
 end of an old join may arrive late and would be taken for the end of the new one.
@@ -17,6 +17,7 @@ from livewidgets.errors import LiveWidgetsError, UnreachableError
 
 if TYPE_CHECKING:
     from realtime import AsyncRealtimeChannel
+    from realtime.types import RealtimeChannelConfig
 
     from livewidgets.live.wire import Wire
 
@@ -37,6 +38,9 @@ class ChannelListener(Protocol):
 
     def on_trouble(self, text: str) -> None:
         """Take the words of an error: the channel is of no more use."""
+
+    def on_message(self, event: str, payload: Any) -> None:  # noqa: ANN401 - whatever somebody sent
+        """Take a broadcast, or who is present."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,101 @@ def bindings_for(schema: str, table: str, fixed_filter: str | None) -> tuple[Bin
     )
 
 
-class TableChannel:
-    """The changes of one table over one connection; a `ChannelListener`.
+class Channel:
+    """A topic that is joined over one connection; a `ChannelListener`.
+
+    Parameters
+    ----------
+    wire
+        The open connection.
+    topic
+        Without ``realtime:``.
+    bindings
+        What to subscribe to.
+    translate
+        Makes an error of the server's words.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        topic: str,
+        bindings: Sequence[Binding],
+        translate: Callable[[str], LiveWidgetsError],
+        config: RealtimeChannelConfig | None = None,
+    ) -> None:
+        self._wire = wire
+        self._topic = topic
+        self._bindings = bindings
+        self._translate = translate
+        self._config = config
+        self._channel: AsyncRealtimeChannel | None = None
+        self._usable = asyncio.Event()
+        #: Resolves with the reason when the channel is of no more use.
+        self.broken: asyncio.Future[LiveWidgetsError] = asyncio.get_running_loop().create_future()
+
+    async def open(self) -> None:
+        """Join and wait until the channel is of use.
+
+        Raises
+        ------
+        LiveWidgetsError
+            The join or the subscription was refused, or not answered in time.
+        """
+        timings = self._wire.timings
+        joining = asyncio.ensure_future(self._join())
+        usable = asyncio.ensure_future(self._usable.wait())
+        try:
+            await asyncio.wait(
+                (usable, self.broken, self._wire.lost),
+                timeout=timings.stream,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            for end in (self.broken, self._wire.lost):
+                if end.done():
+                    raise end.result()
+            if not usable.done():
+                raise UnreachableError(
+                    f"Realtime did not start the changes within {timings.stream:g} s.", "It is tried again."
+                )
+        finally:
+            usable.cancel()
+            joining.cancel()
+            await asyncio.gather(joining, usable, return_exceptions=True)
+
+    async def _join(self) -> None:
+        self._channel = self._wire.channel(self._topic, self._bindings, self, self._config)
+        await self._wire.join(self._channel)
+
+    async def close(self) -> None:
+        """Leave; nothing is told any more."""
+        if not self.broken.done():
+            self.broken.cancel()
+        if self._channel is not None:
+            await self._wire.leave(self._channel)
+
+    # -- ChannelListener -------------------------------------------------------------------------------------------
+
+    def on_joined(self) -> None:
+        """Note that the join was accepted."""
+
+    def on_streaming(self) -> None:
+        """Note that changes flow."""
+
+    def on_change(self, data: dict[str, Any]) -> None:
+        """Take one change."""
+
+    def on_message(self, event: str, payload: Any) -> None:  # noqa: ANN401
+        """Take a broadcast, or who is present."""
+
+    def on_trouble(self, text: str) -> None:
+        """Give the channel up."""
+        if not self.broken.done():
+            self.broken.set_result(self._translate(text))
+
+
+class TableChannel(Channel):
+    """The changes of one table over one connection, on a topic of its own.
 
     Parameters
     ----------
@@ -103,69 +200,21 @@ class TableChannel:
         gap: Callable[[], None],
         translate: Callable[[str], LiveWidgetsError],
     ) -> None:
-        self._wire = wire
-        self._topic = f"livewidgets:{name}:{next(_count)}"
-        self._bindings = bindings
+        super().__init__(wire, f"livewidgets:{name}:{next(_count)}", bindings, translate)
         self._take = take
         self._gap = gap
-        self._translate = translate
-        self._channel: AsyncRealtimeChannel | None = None
-        self._streaming = asyncio.Event()
-        #: Resolves with the reason when the channel is of no more use.
-        self.broken: asyncio.Future[LiveWidgetsError] = asyncio.get_running_loop().create_future()
-
-    async def open(self) -> None:
-        """Join and wait until changes flow.
-
-        Raises
-        ------
-        LiveWidgetsError
-            The join or the subscription was refused, or not answered in time.
-        """
-        timings = self._wire.timings
-        joining = asyncio.ensure_future(self._join())
-        streaming = asyncio.ensure_future(self._streaming.wait())
-        try:
-            await asyncio.wait(
-                (streaming, self.broken, self._wire.lost),
-                timeout=timings.stream,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            for end in (self.broken, self._wire.lost):
-                if end.done():
-                    raise end.result()
-            if not streaming.done():
-                raise UnreachableError(
-                    f"Realtime did not start the changes within {timings.stream:g} s.", "It is tried again."
-                )
-        finally:
-            streaming.cancel()
-            joining.cancel()
-            await asyncio.gather(joining, streaming, return_exceptions=True)
-
-    async def _join(self) -> None:
-        self._channel = self._wire.channel(self._topic, self._bindings, self)
-        await self._wire.join(self._channel)
 
     async def close(self) -> None:
         """Leave; nothing is told any more."""
         self._take = _ignore
         self._gap = _ignore
-        if not self.broken.done():
-            self.broken.cancel()
-        if self._channel is not None:
-            await self._wire.leave(self._channel)
-
-    # -- ChannelListener -------------------------------------------------------------------------------------------
-
-    def on_joined(self) -> None:
-        """Wait on: the stream opens later."""
+        await super().close()
 
     def on_streaming(self) -> None:
         """Note that the stream is open, or report a gap when it was already."""
-        if self._streaming.is_set():
+        if self._usable.is_set():
             self._gap()
-        self._streaming.set()
+        self._usable.set()
 
     def on_change(self, data: dict[str, Any]) -> None:
         """Take one change, or the error that stands in its place."""
@@ -185,10 +234,64 @@ class TableChannel:
             )
         )
 
-    def on_trouble(self, text: str) -> None:
-        """Give the channel up."""
-        if not self.broken.done():
-            self.broken.set_result(self._translate(text))
+
+class RoomChannel(Channel):
+    """One join of a topic that others are in, too: broadcast, and presence where that is wanted.
+
+    Parameters
+    ----------
+    wire
+        The open connection.
+    topic
+        The topic's own name: the others use the same.
+    private
+        Whether policies decide who may be in it.
+    presence
+        The key to be present by; None to take no part in presence.
+    take
+        Called with the event and the payload of each message.
+    translate
+        Makes an error of the server's words.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        topic: str,
+        *,
+        private: bool,
+        presence: str | None,
+        take: Callable[[str, Any], None],
+        translate: Callable[[str], LiveWidgetsError],
+    ) -> None:
+        config: RealtimeChannelConfig = {
+            "broadcast": {"ack": True, "self": False},
+            "presence": {"key": presence or "", "enabled": presence is not None},
+            "private": private,
+        }
+        super().__init__(wire, topic, (), translate, config)
+        self._take = take
+
+    async def close(self) -> None:
+        """Leave; nothing is told any more."""
+        self._take = _ignore
+        await super().close()
+
+    async def push(self, event: str, payload: dict[str, Any]) -> str | None:
+        """Send a message and wait for the answer; see `answers.push`."""
+        from livewidgets.live.answers import push
+
+        if self._channel is None:
+            raise UnreachableError("The channel is not joined.")
+        return await push(self._channel, event, payload, self._wire.timings.ack, self.broken, self._wire.lost)
+
+    def on_joined(self) -> None:
+        """Note that it may be used."""
+        self._usable.set()
+
+    def on_message(self, event: str, payload: Any) -> None:  # noqa: ANN401
+        """Pass a message on."""
+        self._take(event, payload)
 
 
 def _ignore(*_: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -10,29 +11,28 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from livewidgets.core.change import Change
 from livewidgets.core.connection import ConnectionStatus
 from livewidgets.core.filters import Where
+from livewidgets.core.mutation_rules import Rule, parse_rule
 from livewidgets.core.order import Order
 from livewidgets.errors import ClosedError, ConfigError, FilterError
+from livewidgets.live.credentials import Secret, Token, check_token
 from livewidgets.live.delivery import Mailbox
+from livewidgets.live.hook import Hook, open_hook
+from livewidgets.live.notifications import Notification, Notifications
+from livewidgets.live.presence import Presence, open_presence
 from livewidgets.live.request import Request
+from livewidgets.live.room import Room, Rooms
 from livewidgets.live.subscription import Subscription
 from livewidgets.live.table import LiveTable
 from livewidgets.live.thread import IoThread, io_thread
 from livewidgets.live.timings import Timings
-from livewidgets.live.upstream import Token, Upstream
+from livewidgets.live.upstream import Upstream
+from livewidgets.live.writes_mutation import Mutation
 
 #: How long `close` may wait for the I/O thread (seconds).
 _CLOSE_LIMIT = 3.0
-
-
-class _Secret(str):
-    """A key that does not show itself in a repr."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'<key>'"
 
 
 class Live:
@@ -47,7 +47,8 @@ class Live:
     key
         Its anon or publishable key, or a service key.
     access_token
-        The token of a signed-in user; or a function that gives one, asked again at each connection.
+        The token of a signed-in user; or a function that gives one (it may be a coroutine function), asked again at
+        each connection and before the token expires.
     schema
         The schema of the tables.
     timings
@@ -78,10 +79,12 @@ class Live:
             raise ConfigError(
                 "The API key is empty or no key.", "Copy the anon or publishable key of the project."
             )
-        hidden = _Secret(access_token) if isinstance(access_token, str) else access_token
         self._upstream = Upstream(
-            url.rstrip("/"), _Secret(key.strip()), hidden, schema, timings or Timings(), io_thread()
+            url.rstrip("/"), Secret(key.strip()), access_token, schema, timings or Timings(), io_thread()
         )
+        self._rooms = Rooms(self._upstream)
+        self._key = str(uuid.uuid4())
+        self._notifications: Notifications | None = None
         self._closed = False
         self._finish = weakref.finalize(self, _end, self._upstream)
         self._finish.atexit = False
@@ -116,6 +119,8 @@ class Live:
         limit: int | None = None,
         fixed: Sequence[str] = (),
         key: str | Sequence[str] = (),
+        conflict: Rule = "server",
+        offline: str = "fail",
     ) -> LiveTable:
         """Follow a table; returns at once.
 
@@ -133,6 +138,12 @@ class Live:
             Columns in `where` that never change after insert: their filter goes to the server.
         key
             The columns of the key, where the project does not tell them.
+        conflict
+            Who wins when somebody else has changed a row that is being written: ``"server"`` (they do), ``"mine"``,
+            ``"merge"`` (both, where they changed different columns), or a function of (mine, theirs, base) that gives
+            the row, or None for theirs.
+        offline
+            ``"fail"``: writing without a connection is an error; ``"queue"``: it waits for one.
 
         Returns
         -------
@@ -142,9 +153,12 @@ class Live:
         Raises
         ------
         FilterError
-            `where`, `order`, `limit` or `fixed` cannot be understood.
+            `where`, `order`, `limit`, `fixed`, `conflict` or `offline` cannot be understood.
         """
         self._check_open()
+        rule = parse_rule(conflict)
+        if offline not in ("fail", "queue"):
+            raise FilterError("offline is not understood.", 'Write offline="fail" or offline="queue".')
         if not isinstance(name, str) or not name:
             raise FilterError("The table's name is empty or no text.", 'Write live.table("calls").')
         judged = Where.parse(where)
@@ -159,7 +173,145 @@ class Live:
         )
         upstream = self._upstream
         follower = upstream.acquire(request)
-        return LiveTable(self, follower, lambda: upstream.release(follower))
+        return LiveTable(
+            self, follower, lambda: upstream.release(follower), conflict=rule, queues=offline == "queue"
+        )
+
+    # -- everything else that comes in ------------------------------------------------------------------------------
+
+    def on(
+        self,
+        topic: str,
+        event: str = "*",
+        callback: Callable[[Change], object] | None = None,
+        *,
+        table: str | None = None,
+        where: Mapping[str, Any] | None = None,
+        schema: str | None = None,
+    ) -> Hook:
+        """Hear the changes of a table as they come; keeps no rows. Where those are wanted, `table` is better.
+
+        Parameters
+        ----------
+        topic
+            A name for it; each subscription gets a topic of its own at the server.
+        event
+            ``"INSERT"``, ``"UPDATE"``, ``"DELETE"``, or ``"*"`` for all.
+        callback
+            Called with each `Change` on the kernel's main loop; without one, iterate over what is returned.
+        table
+            The table's name; None for all of the schema that are published.
+        where
+            Which rows, as in `table`. What cannot be judged by what a change carries is passed on: a delete carries
+            the key only. A row that leaves the filter is not told of.
+        schema
+            The connection's if not given.
+
+        Returns
+        -------
+        Hook
+            A subscription that is a context manager and an async iterator. Close it: one that is dropped is closed
+            with a ResourceWarning.
+
+        Raises
+        ------
+        FilterError
+            The event or the filter cannot be understood.
+        """
+        self._check_open()
+        return open_hook(self, topic, event, callback, table=table, where=where, schema=schema)
+
+    def channel(self, name: str, private: bool = False) -> Room:
+        """Open a channel to broadcast on; equal names share one.
+
+        Parameters
+        ----------
+        name
+            The topic, the same for all who are to be in it.
+        private
+            Whether the policies on ``realtime.messages`` decide who may.
+
+        Raises
+        ------
+        RoomError
+            The name is none, or is open the other way.
+        """
+        self._check_open()
+        rooms, link = self._rooms, self._rooms.acquire(name, private=bool(private))
+        return Room(self, link, lambda: rooms.release(link))
+
+    def presence(
+        self, room: str, me: Mapping[str, Any] | None = None, *, key: str | None = None, private: bool = False
+    ) -> Presence:
+        """See who is in a room, and be seen there.
+
+        Parameters
+        ----------
+        room
+            The topic, the same for all who are to be in it; may be that of a `channel`.
+        me
+            What the others see of us, such as ``{"name": "Ana"}``; None to watch only.
+        key
+            By which we are known; those of one key are shown as one. This connection's own if not given.
+        private
+            As in `channel`.
+
+        Raises
+        ------
+        CommandError
+            `me` cannot be told.
+        RoomError
+            The name is none, or we are there by another key.
+        """
+        self._check_open()
+        return open_presence(self, room, me, key=key or self._key, private=bool(private))
+
+    @property
+    def notifications(self) -> Notifications:
+        """What the user was told: a bounded list, and its listeners."""
+        if self._notifications is None:
+            self._notifications = Notifications(self, self._upstream)
+        return self._notifications
+
+    def notify(
+        self,
+        text: str,
+        type: str = "info",  # noqa: A002 - the word of the field
+        duration: float | None = 5.0,
+        *,
+        title: str = "",
+        key: str | None = None,
+        group: str | None = None,
+        pending: bool = False,
+    ) -> Notification:
+        """Tell the user something.
+
+        Parameters
+        ----------
+        text
+            What to say.
+        type
+            ``"info"``, ``"success"``, ``"warning"`` or ``"error"``.
+        duration
+            For how long to show it (seconds); None until it is dismissed.
+        title
+            Shown above it.
+        key
+            While one of this key is to be seen, this is said in its place, and counted.
+        group
+            Those of one group are shown together.
+        pending
+            It says that something goes on: end it by its ``done`` or ``failed``.
+
+        Raises
+        ------
+        CommandError
+            No text, or an unknown type.
+        """
+        self._check_open()
+        return self.notifications.notify(
+            text, type, duration, title=title, key=key, group=group, pending=pending
+        )
 
     # -- status ----------------------------------------------------------------------------------------------------
 
@@ -197,9 +349,23 @@ class Live:
         upstream.kept.add(subscription)
         return subscription
 
-    def _retry_now(self) -> None:
-        """Try again now, where a retry is being waited for."""
+    def retry_now(self) -> None:
+        """Try again now, where a retry is being waited for; closed, it stays closed."""
         self._upstream.thread.call(self._upstream.retry_now)
+
+    _retry_now = retry_now
+
+    def set_access_token(self, access_token: Token | None) -> None:
+        """Use another access token, or another function that gives one: somebody has signed in, or out.
+
+        Raises
+        ------
+        ConfigError
+            It is no token.
+        """
+        self._check_open()
+        check_token(access_token)
+        self._upstream.thread.call(self._upstream.replace_token, access_token)
 
     # -- the end ---------------------------------------------------------------------------------------------------
 
@@ -209,7 +375,7 @@ class Live:
             return
         self._closed = True
         self._finish.detach()
-        for subscription in tuple(self._upstream.kept):
+        for subscription in (*self._upstream.kept, *self._upstream.handles):
             subscription.close()
         thread = self._upstream.thread
         if thread.is_current():

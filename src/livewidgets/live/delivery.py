@@ -43,18 +43,19 @@ def newest(_: T, second: T) -> T:
     return second
 
 
-class _Waiting(Generic[T]):
+class Waiting(Generic[T]):
     """A bounded queue between two threads: what is too much is joined, not dropped."""
 
-    def __init__(self, join: Callable[[T, T], T]) -> None:
+    def __init__(self, join: Callable[[T, T], T], most: int = _MOST_WAITING) -> None:
         self._items: deque[T] = deque()
         self._join = join
+        self._most = most
         self._lock = threading.Lock()
 
     def put(self, item: T) -> bool:
         """Add an item; True when it is the only one, so that the reader must be woken."""
         with self._lock:
-            if len(self._items) >= _MOST_WAITING:
+            if len(self._items) >= self._most:
                 item = self._join(self._items.pop(), item)
             self._items.append(item)
             return len(self._items) == 1
@@ -79,12 +80,20 @@ class Mailbox(Generic[T]):
         Makes one item of two when too many wait.
     name
         What it listens to, for the report of an exception.
+    most
+        How many items may wait before the newest are joined.
     """
 
-    def __init__(self, callback: Callable[[T], object], join: Callable[[T, T], T], name: str) -> None:
+    def __init__(
+        self,
+        callback: Callable[[T], object],
+        join: Callable[[T, T], T],
+        name: str,
+        most: int = _MOST_WAITING,
+    ) -> None:
         self._callback = callback
         self._name = name
-        self._waiting = _Waiting(join)
+        self._waiting = Waiting(join, most)
         self._closed = False
         self._reported = False
         self._tasks: set[asyncio.Future[Any]] = set()
@@ -158,7 +167,7 @@ class Stream(Generic[T]):
     """An async iterator over items that come from the I/O thread, for one reader on the running loop."""
 
     def __init__(self, join: Callable[[T, T], T]) -> None:
-        self._waiting = _Waiting(join)
+        self._waiting = Waiting(join)
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._closed = False

@@ -31,8 +31,18 @@ class Timings:
         Between tries after the key was refused: rarely, for it may have been a gateway that restarted.
     token
         At least this long between two connections that are made only to bring a fresh access token.
+    token_margin
+        An access token is replaced this long before it expires; one of a short life at half of it.
+    ack
+        For the answer to a broadcast.
+    grace
+        Who leaves a room is still shown for so long, and whoever returns in it has not left.
+    presence_window
+        In which a client may say five times who it is; the server closes the channel of one that says more.
     refill
         A window that lost a row is read again after this long, so that many losses cost one read.
+    sync
+        A row that was written is read again when its change has not come by itself for so long.
     audit
         Between comparisons of the row count with the database's.
     clock_jump
@@ -51,7 +61,12 @@ class Timings:
     table_retry: float = 5.0
     refused_retry: float = 60.0
     token: float = 30.0
+    token_margin: float = 60.0
+    ack: float = 10.0
+    grace: float = 3.0
+    presence_window: float = 30.5
     refill: float = 0.25
+    sync: float = 3.0
     audit: float = 60.0
     clock_jump: float = 5.0
     wall: Callable[[], float] = time.time

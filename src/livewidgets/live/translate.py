@@ -18,6 +18,7 @@ from livewidgets.errors import (
     NoRightsError,
     NotPublishedError,
     ProtocolError,
+    RoomError,
     UnknownColumnError,
     UnknownTableError,
     UnreachableError,
@@ -121,6 +122,21 @@ def stream_error(text: str, table: str) -> LiveWidgetsError:
     if re.search(r"token|jwt", text, re.IGNORECASE):
         return KeyRefusedError("Realtime refused the access token.", "Sign in again.")
     return UnreachableError(f"Realtime stopped the changes of {table!r}: {_mild(text)}", "It is tried again.")
+
+
+def room_error(text: str, topic: str) -> LiveWidgetsError:
+    """Translate the words of a refused join of a room, or of the end of one."""
+    if "permission" in text or "Unauthorized" in text:
+        return RoomError(
+            topic,
+            f"The role may not be in the channel {topic!r}.",
+            "Check the policies on realtime.messages, and the access token.",
+        )
+    if re.search(r"token|jwt", text, re.IGNORECASE):
+        return KeyRefusedError("Realtime refused the access token.", "Sign in again.")
+    if "PrivateOnly" in text:
+        return RoomError(topic, "This project allows private channels only.", "Write private=True.")
+    return UnreachableError(f"Realtime ended the channel {topic!r}: {_mild(text)}", "It is tried again.")
 
 
 def _mild(text: str) -> str:

@@ -6,18 +6,20 @@ All of it runs on the I/O thread. The packages below (0.75 s of import) are load
 from __future__ import annotations
 
 import asyncio
-import inspect
+import contextlib
 import logging
 import random
 import threading
 import time
-from collections.abc import Awaitable, Callable
+import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from livewidgets.core.connection import Connection, ConnectionState, ConnectionStatus, backoff, retryable
-from livewidgets.errors import ClosedError, KeyRefusedError, LiveWidgetsError
+from livewidgets.errors import ClosedError, LiveWidgetsError
+from livewidgets.live.credentials import Credentials, Token
 from livewidgets.live.follower import Follower
 from livewidgets.live.request import Request, TableState
 from livewidgets.live.subscription import Subscription
@@ -26,12 +28,17 @@ from livewidgets.live.timings import Timings
 
 if TYPE_CHECKING:
     from livewidgets.live.catalog import Catalog
+    from livewidgets.live.joiner import Joiner
     from livewidgets.live.rest import Rest
     from livewidgets.live.wire import Wire
+    from livewidgets.live.writes_mutation import Mutation
 
 logger = logging.getLogger(__name__)
 
-Token = str | Callable[[], str | Awaitable[str]]
+__all__ = ["Token", "Upstream"]
+
+#: A wait for a token's end is cut into pieces of this (seconds): a machine that slept notices soon after.
+_NAP = 5.0
 
 
 class Upstream:
@@ -59,18 +66,26 @@ class Upstream:
         self.timings = timings
         self.thread = thread
         self.wall = timings.wall
-        self._url, self._key, self._token = url, key, token
+        self._url, self._key = url, key
+        self.credentials = Credentials(token, timings.wall, timings.token_margin, timings.request)
         self._rest: Rest | None = None
         self._catalog: Catalog | None = None
         self._wire: Wire | None = None
         self._followers: dict[Request, Follower] = {}
         self._lock = threading.Lock()
+        #: What is joined besides tables.
+        self.joiners: set[Joiner[Any]] = set()
         self._heard: float | None = None
         self._renew_from = 0.0
         #: Open subscriptions: they keep what they belong to.
         self.kept: set[Subscription] = set()
+        #: Open subscriptions that may be dropped.
+        self.handles: weakref.WeakSet[Subscription] = weakref.WeakSet()
         self._listeners: list[Callable[[ConnectionStatus], object]] = []
+        #: Called with each write that the database did not take.
+        self.write_listeners: list[Callable[[Mutation], object]] = []
         self._task: asyncio.Task[Any] | None = None
+        self._freshness: asyncio.Task[Any] | None = None
         self._hurry = asyncio.Event()
         self._opened = asyncio.Event()
         self._machine = Connection(self.wall())
@@ -88,6 +103,11 @@ class Upstream:
     def is_closed(self) -> bool:
         """Whether it was closed for good."""
         return self._machine.state is ConnectionState.CLOSED
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection now."""
+        return self._wire is not None and not self._wire.lost.done()
 
     @property
     def last_heard(self) -> float | None:
@@ -138,7 +158,9 @@ class Upstream:
             self._followers.clear()
         self._machine.close(self.wall())
         self._tell_all()
-        await asyncio.gather(*(follower.close() for follower in followers))
+        await asyncio.gather(
+            *(follower.close() for follower in followers), *(joiner.close() for joiner in tuple(self.joiners))
+        )
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -160,6 +182,10 @@ class Upstream:
         """End every wait for another try."""
         self._machine.retry(self.wall())
         self._tell_all()
+        self.hurry()
+
+    def hurry(self) -> None:
+        """End the waits before the next tries."""
         self._hurry.set()
         self._hurry.clear()
 
@@ -172,10 +198,23 @@ class Upstream:
             return
 
     def renew_token(self) -> None:
-        """Connect anew where that brings another token: a channel keeps the one that it was joined with."""
-        if callable(self._token) and self._wire is not None and time.monotonic() >= self._renew_from:
+        """Connect anew where that brings another token: the last resort, when the server has refused the present one."""
+        renewable = self.credentials.renewable
+        if renewable and self._wire is not None and time.monotonic() >= self._renew_from:
             self._renew_from = time.monotonic() + self.timings.token
             self._wire.tell_loss("is made again with a fresh access token")
+
+    def replace_token(self, token: Token | None) -> None:
+        """Use another access token, or another function that gives one."""
+        self.credentials.replace(token)
+        wire = self._wire
+        if wire is None or token is None:
+            # Back to the key's own role: channels would keep the old one.
+            self.retry_now()
+            if wire is not None:
+                wire.tell_loss("is made again without an access token")
+        else:
+            self._keep_fresh(wire, at_once=True)
 
     async def connected(self) -> Wire:
         """Wait for an open websocket."""
@@ -193,11 +232,26 @@ class Upstream:
 
     def note_table(self, follower: Follower) -> None:
         """Tell `live` from `catching-up`, after a table has changed its state."""
-        before = self._machine.state
-        if follower.status.state in (TableState.LOADING, TableState.STALE):
-            self._machine.fell_behind(follower.label, self.wall())
+        state = follower.status.state
+        if state is TableState.CLOSED:
+            self.note_left(follower.label)
         else:
-            self._machine.caught_up(follower.label, self.wall())
+            self.note(follower.label, is_behind=state in (TableState.LOADING, TableState.STALE))
+
+    def note(self, label: str, *, is_behind: bool) -> None:
+        """Tell `live` from `catching-up`, after something that is joined has changed its state."""
+        before = self._machine.state
+        if is_behind:
+            self._machine.fell_behind(label, self.wall())
+        else:
+            self._machine.caught_up(label, self.wall())
+        if self._machine.state is not before:
+            self._tell_all()
+
+    def note_left(self, label: str) -> None:
+        """Wait no more for something that was closed."""
+        before = self._machine.state
+        self._machine.left(label, self.wall())
         if self._machine.state is not before:
             self._tell_all()
 
@@ -227,6 +281,7 @@ class Upstream:
                 machine.opened(wall())
                 self._tell_all()
                 self._opened.set()
+                self._keep_fresh(wire)
                 reason = await asyncio.shield(wire.lost)
                 await self._drop_wire()
                 delay = next(delays)
@@ -259,22 +314,63 @@ class Upstream:
 
     async def _drop_wire(self) -> None:
         self._opened.clear()
+        if self._freshness is not None:
+            self._freshness.cancel()
+            self._freshness = None
         wire, self._wire = self._wire, None
         if wire is not None:
             self._heard = wire.last_heard
             await wire.close()
 
     async def _present_token(self) -> str | None:
-        token = self._token
-        if token is None or isinstance(token, str):
-            return token
+        credentials = self.credentials
         try:
-            found = await asyncio.to_thread(token)
-            return await found if inspect.isawaitable(found) else found
-        except Exception as error:
-            raise KeyRefusedError(
-                f"The function for the access token raised {type(error).__name__}.", "Sign in again."
-            ) from error
+            return await credentials.ask()
+        except LiveWidgetsError:
+            if credentials.present is None or credentials.expired:
+                raise
+            return credentials.present  # still good: the next try to renew it is soon enough
+
+    def _keep_fresh(self, wire: Wire, *, at_once: bool = False) -> None:
+        if self._freshness is not None:
+            self._freshness.cancel()
+        self._freshness = self.thread.start(self._freshen(wire, at_once=at_once), "livewidgets-token")
+
+    async def _freshen(self, wire: Wire, *, at_once: bool) -> None:
+        """Bring each token to REST and to the channels before the one before it expires."""
+        credentials = self.credentials
+        delays = backoff(random.random)
+        warned = False
+        while not wire.lost.done():
+            due = 0.0 if at_once else credentials.due_in()
+            if due is None and not at_once:
+                return
+            if due:
+                await asyncio.sleep(min(due, _NAP))
+                continue
+            before = credentials.present
+            try:
+                token = await credentials.ask()
+                if token is not None and (token != before or at_once):
+                    await self._spread(wire, token)
+                    delays = backoff(random.random)
+                    at_once = warned = False
+                    continue
+            except LiveWidgetsError as error:
+                if not warned:
+                    logger.warning("The access token could not be renewed; it is tried again. %s", error)
+                warned = True
+            await self.pause(1.0 + next(delays))
+
+    async def _spread(self, wire: Wire, token: str) -> None:
+        if self._rest is not None:
+            self._rest.set_token(token)
+        with contextlib.suppress(
+            TimeoutError
+        ):  # a stalled connection: its heartbeats tell, and the next one is new
+            async with asyncio.timeout(self.timings.request):
+                await wire.set_token(token)
+        self.hurry()
 
     def _release(self, follower: Follower) -> None:
         with self._lock:
@@ -294,6 +390,14 @@ class Upstream:
         if self._wire is not None and self._wire.latency is not None:
             self._machine.proof("realtime", self.wall(), latency_ms=self._wire.latency * 1000)
         self._tell_all()
+
+    def tell_failed(self, mutation: Mutation) -> None:
+        """Tell of a write that the database did not take."""
+        for listener in tuple(self.write_listeners):
+            try:
+                listener(mutation)
+            except Exception:
+                logger.exception("A listener of failed writes failed.")
 
     def _tell_all(self) -> None:
         status = self.status()

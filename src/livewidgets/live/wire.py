@@ -18,7 +18,6 @@ public names only: slower, and a dead peer is found after 50 s.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import logging
 import time
@@ -38,11 +37,15 @@ from realtime.types import (
 from websockets.asyncio.client import ClientConnection
 
 from livewidgets.errors import LiveWidgetsError, UnreachableError
+from livewidgets.live.answers import reason_of
 from livewidgets.live.journal import quiet_the_packages
 from livewidgets.live.timings import Timings
 from livewidgets.live.translate import opening_error
+from livewidgets.live.websocket import CLOSE_LIMIT, closed_words, connect_options
 
 if TYPE_CHECKING:
+    from realtime.types import RealtimeChannelConfig
+
     from livewidgets.live.channel import Binding, ChannelListener
 
 logger = logging.getLogger(__name__)
@@ -51,12 +54,8 @@ Args = TypeVarTuple("Args")
 
 #: The versions of `realtime` whose inside this file was written against.
 _KNOWN_INSIDES = ("2.34.",)
-#: A change is at most 1 MB, a broadcast 3 MB; the package's default of 1 MiB would drop the connection.
-_MAX_FRAME_BYTES = 16 * 2**20
 #: After so many frames without a pause the read loop lets others run.
 _FRAMES_A_TURN = 200
-#: How long closing may wait for the other side (seconds).
-_CLOSE_LIMIT = 1.0
 
 
 def inside_is_known() -> bool:
@@ -75,7 +74,7 @@ class _QuickClient(realtime.AsyncRealtimeClient):
         if self.wire.lost.done():
             raise self.wire.lost.result()
         self._ws_connection = await websockets.connect(
-            self.endpoint_url(), **_connect_options(self.url, self.timeout)
+            self.endpoint_url(), **connect_options(self.url, self.timeout)
         )
         await self._on_connect()
 
@@ -92,7 +91,7 @@ class _QuickClient(realtime.AsyncRealtimeClient):
                     await asyncio.sleep(0)
         except websockets.ConnectionClosed:
             pass  # told below, with the code
-        self.wire.tell_loss(_closed_words(socket))
+        self.wire.tell_loss(closed_words(socket))
 
     async def _heartbeat(self) -> None:
         await self.wire.beat()
@@ -128,6 +127,7 @@ class Wire:
         self.on_beat: Callable[[], None] | None = None
         self._closing = False
         self._listeners: dict[str, ChannelListener] = {}
+        self._used: set[str] = set()
         self._answered = asyncio.Event()
         self._beat_ref = ""
         self._beat_sent = 0.0
@@ -191,6 +191,8 @@ class Wire:
                 # An older join's end says nothing about the present one; the package would close the channel.
                 if channel is not None and frame.get("ref") in (None, channel.join_push.ref):
                     listener.on_trouble("the server closed the channel")
+            elif event in ("broadcast", "presence_state", "presence_diff"):
+                listener.on_message(event, payload)
         except Exception:
             # Whatever a frame or a listener does, the read loop goes on. The frame is not logged: it may hold rows.
             logger.exception("A frame from Realtime could not be handled.")
@@ -273,10 +275,19 @@ class Wire:
     # -- channels --------------------------------------------------------------------------------------------------
 
     def channel(
-        self, topic: str, bindings: Sequence[Binding], listener: ChannelListener
+        self,
+        topic: str,
+        bindings: Sequence[Binding],
+        listener: ChannelListener,
+        config: RealtimeChannelConfig | None = None,
     ) -> realtime.AsyncRealtimeChannel:
-        """Make a channel; a topic may be used once."""
-        channel = self._client.channel(topic)
+        """Make a channel; a topic may be used again once its channel was left, where the inside is known."""
+        if topic in self._used and not self.quick:
+            # The package would take the end of the old channel for the end of the new one.
+            self.tell_loss("is made anew, to join a channel again")
+            raise self.lost.result()
+        self._used.add(topic)
+        channel = self._client.channel(topic, None if config is None else {"config": config})
         for binding in bindings:
             channel.on_postgres_changes(
                 RealtimePostgresChangesListenEvent(binding.event),
@@ -286,6 +297,11 @@ class Wire:
                 filter=binding.filter,
             )
         channel.on_system(lambda _: _guarded(listener.on_streaming))
+        if config is not None and not self.quick:
+            tell = listener.on_message
+            channel.on_broadcast("*", lambda payload: _guarded(tell, "broadcast", payload))
+            if config["presence"] is not None and config["presence"]["enabled"]:
+                channel.on_presence_sync(lambda: _guarded(tell, "presence_sync", channel.presence_state()))
         channel.timeout = channel.join_push.timeout = max(1, round(self.timings.join))
         self._listeners[channel.topic] = listener
         return channel
@@ -302,9 +318,28 @@ class Wire:
             elif state is RealtimeSubscribeStates.TIMED_OUT:
                 _guarded(listener.on_trouble, "the join was not answered in time")
             else:
-                _guarded(listener.on_trouble, _reason(error) or "the server closed the channel")
+                _guarded(listener.on_trouble, reason_of(error) or "the server closed the channel")
 
         await channel.subscribe(tell)
+
+    async def set_token(self, token: str) -> None:
+        """Bring a fresh access token to every channel."""
+        if not self.quick:
+            await self._client.set_auth(token)
+            return
+        self._client.access_token = token
+        for channel in tuple(self._client.channels.values()):
+            # One that is being joined, too: it has the old token, and takes this one right after.
+            if channel.join_push.ref is not None:
+                await self._client.send(
+                    Message(
+                        topic=channel.topic,
+                        event=ChannelEvents.access_token,
+                        payload={"access_token": token},
+                        ref=self._client._make_ref(),  # noqa: SLF001
+                        join_ref=channel.join_push.ref,
+                    )
+                )
 
     async def leave(self, channel: realtime.AsyncRealtimeChannel) -> None:
         """Leave a channel and free what it holds; does not wait for the server."""
@@ -338,7 +373,7 @@ class Wire:
             for push in (channel.join_push, *channel.messages_waiting_for_ack.values()):
                 push.destroy()
         try:
-            async with asyncio.timeout(_CLOSE_LIMIT):
+            async with asyncio.timeout(CLOSE_LIMIT):
                 await self._client.close()
         except (TimeoutError, OSError, websockets.WebSocketException):
             logger.debug("The other side did not take part in closing.")
@@ -356,42 +391,3 @@ def _guarded(function: Callable[[*Args], None], *args: *Args) -> None:
         function(*args)
     except Exception:
         logger.exception("A listener of a channel failed.")
-
-
-def _reason(error: Exception | None) -> str:
-    """Take the words out of the JSON that the package puts into its exceptions."""
-    text = str(error or "")
-    try:
-        answer = json.loads(text)
-    except ValueError:
-        return text
-    if isinstance(answer, dict):
-        return str(answer.get("message") or answer.get("reason") or text)
-    return text
-
-
-def _closed_words(socket: ClientConnection) -> str:
-    code, reason = socket.close_code, socket.close_reason
-    if code is None or code == websockets.CloseCode.ABNORMAL_CLOSURE:
-        return "was lost"
-    return f"was closed by the server (code {code}{f', {reason}' if reason else ''})"
-
-
-def _connect_options(url: str, open_timeout: float) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "open_timeout": open_timeout,
-        "close_timeout": _CLOSE_LIMIT,
-        "max_size": _MAX_FRAME_BYTES,
-        "ping_interval": None,  # heartbeats do that, and are watched
-        "compression": None,
-        "logger": _silent,  # its debug lines hold the address with the key
-    }
-    is_here = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
-    if is_here and "proxy" in inspect.signature(websockets.connect).parameters:
-        options["proxy"] = None
-    return options
-
-
-_silent = logging.getLogger("livewidgets.silent")
-_silent.propagate = False
-_silent.setLevel(logging.CRITICAL + 1)

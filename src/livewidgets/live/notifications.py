@@ -1,0 +1,427 @@
+"""What the user is to be told: said by code, by rows of a table of alerts, or by what became of a promise."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from livewidgets.errors import CommandError
+from livewidgets.live.delivery import Mailbox, newest
+from livewidgets.live.subscription import Subscription
+
+if TYPE_CHECKING:
+    from livewidgets.live.alerts import Alerts
+    from livewidgets.live.client import Live
+    from livewidgets.live.upstream import Upstream
+
+logger = logging.getLogger(__name__)
+
+TYPES = ("info", "success", "warning", "error")
+#: So many are kept; beyond that the oldest is forgotten, those that have ended first.
+MOST_KEPT = 200
+_TYPE_NAMES = ", ".join(TYPES)
+
+
+class NotificationState(StrEnum):
+    """What became of a notification."""
+
+    SHOWN = "shown"
+    #: It says that something is going on, and will say how it ended.
+    PENDING = "pending"
+    DISMISSED = "dismissed"
+    #: Its alert was acknowledged.
+    ACKNOWLEDGED = "acknowledged"
+
+
+@dataclass(eq=False)
+class Notification:
+    """One thing that the user is told; made by `Live.notify`. Its attributes are to be read only.
+
+    Attributes
+    ----------
+    id
+        Unlike any other's of this process.
+    text, type, title
+        What is said, and how urgent it is: ``info``, ``success``, ``warning`` or ``error``.
+    duration
+        For how long it is shown (seconds); None until it is dismissed.
+    key, group
+        Those of one key are one notification, counted; those of one group are shown together.
+    count
+        How often it was said.
+    created, changed
+        When it was said first and last, seconds since 1970.
+    source
+        The table and the key of the row that it tells of.
+    """
+
+    id: str
+    text: str
+    type: str
+    title: str
+    duration: float | None
+    key: str | None
+    group: str | None
+    created: float
+    changed: float
+    state: NotificationState = NotificationState.SHOWN
+    count: int = 1
+    source: tuple[str, tuple[Any, ...]] | None = None
+    _owner: Notifications | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        # Without its text, which may name people.
+        return f"<Notification {self.id}: {self.type}, {self.state}>"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be seen."""
+        return self.state in (NotificationState.SHOWN, NotificationState.PENDING)
+
+    def dismiss(self) -> None:
+        """Take it away; a second call does nothing."""
+        self._change(lambda: self._end(NotificationState.DISMISSED))
+
+    def update(self, text: str | None = None, type: str | None = None) -> None:  # noqa: A002 - as `notify` has it
+        """Say something else in its place."""
+        if type is not None:
+            _check(text or self.text, type, self.duration)
+
+        def change() -> bool:
+            self.text = self.text if text is None else text
+            self.type = self.type if type is None else type
+            return self.is_open
+
+        self._change(change)
+
+    def done(self, text: str | None = None, duration: float | None = 5.0) -> None:
+        """Say that what was going on has succeeded."""
+        self._settle("success", text, duration)
+
+    def failed(self, text: str | None = None, duration: float | None = None) -> None:
+        """Say that what was going on has failed."""
+        self._settle("error", text, duration)
+
+    def _settle(self, kind: str, text: str | None, duration: float | None) -> None:
+        def change() -> bool:
+            if self.state is not NotificationState.PENDING:
+                return False
+            self.state, self.type, self.duration = NotificationState.SHOWN, kind, duration
+            self.text = self.text if text is None else text
+            return True
+
+        self._change(change)
+
+    def _end(self, state: NotificationState) -> bool:
+        was_open, self.state = self.is_open, state if self.is_open else self.state
+        return was_open
+
+    def _change(self, change: Callable[[], bool]) -> None:
+        if self._owner is not None:
+            self._owner.change(self, change)
+
+
+class Notifications:
+    """The notifications of a connection: a bounded list, and who listens; any thread."""
+
+    def __init__(self, live: Live, upstream: Upstream) -> None:
+        self._upstream = upstream
+        self._lock = threading.RLock()
+        self._count = itertools.count(1)
+        self._kept: deque[Notification] = deque()
+        self._taps: list[Callable[[Notification], object]] = []
+        self._alerts: list[Alerts] = []
+        self._table = live.table
+        self._claims = upstream.credentials
+
+    def __repr__(self) -> str:
+        return f"<Notifications: {len(self.open())} open>"
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def all(self) -> list[Notification]:
+        """Give those that are kept, the oldest first."""
+        with self._lock:
+            return list(self._kept)
+
+    def open(self) -> list[Notification]:
+        """Give those that are still to be seen, the oldest first."""
+        return [one for one in self.all() if one.is_open]
+
+    # -- saying ----------------------------------------------------------------------------------------------------
+
+    def notify(
+        self,
+        text: str,
+        type: str = "info",  # noqa: A002 - the word of the field
+        duration: float | None = 5.0,
+        *,
+        title: str = "",
+        key: str | None = None,
+        group: str | None = None,
+        pending: bool = False,
+        source: tuple[str, tuple[Any, ...]] | None = None,
+    ) -> Notification:
+        """Tell the user something; see `Live.notify`."""
+        _check(text, type, duration)
+        now = self._upstream.wall()
+        state = NotificationState.PENDING if pending else NotificationState.SHOWN
+        with self._lock:
+            same = next((one for one in reversed(self._kept) if one.key == key and one.is_open), None)
+            if key is not None and same is not None:
+                same.text, same.type, same.title, same.duration = text, type, title, duration
+                same.state, same.changed, same.count = state, now, same.count + 1
+                notification = same
+            else:
+                number = f"n{next(self._count)}"
+                notification = Notification(
+                    number,
+                    text,
+                    type,
+                    title,
+                    duration,
+                    key,
+                    group,
+                    now,
+                    now,
+                    state,
+                    source=source,
+                    _owner=self,
+                )
+                self._keep(notification)
+        self._tell(notification)
+        return notification
+
+    def promise(
+        self,
+        promise: Awaitable[Any] | Future[Any],
+        *,
+        pending: str,
+        done: str | Callable[[Any], str] = "Done",
+        failed: str | Callable[[BaseException], str] = "Failed",
+        **options: Any,  # noqa: ANN401 - as `notify` takes them
+    ) -> Notification:
+        """Say that something is going on, and then how it ended.
+
+        Parameters
+        ----------
+        promise
+            A Future of `concurrent.futures`, or of the running loop; or a coroutine, which is then run there.
+        pending, done, failed
+            What to say while it goes on and at its end; or a function of the result, or of the exception.
+        """
+        import asyncio
+
+        if not isinstance(promise, Future):
+            promise = asyncio.ensure_future(promise)
+        notification = self.notify(pending, "info", None, pending=True, **options)
+
+        def settled(future: Any) -> None:  # noqa: ANN401 - either kind of Future
+            try:
+                if future.cancelled():
+                    notification.dismiss()
+                elif (error := future.exception()) is not None:
+                    notification.failed(failed(error) if callable(failed) else failed)
+                else:
+                    notification.done(done(future.result()) if callable(done) else done)
+            except Exception:
+                logger.exception("The text of a notification could not be made.")
+                notification.failed()
+
+        promise.add_done_callback(settled)
+        return notification
+
+    def clear(self) -> None:
+        """Dismiss all."""
+        for one in self.open():
+            one.dismiss()
+
+    def change(self, notification: Notification, change: Callable[[], bool]) -> None:
+        """Apply a change to a notification, and tell of it where it makes a difference."""
+        with self._lock:
+            if not change():
+                return
+            notification.changed = self._upstream.wall()
+        self._tell(notification)
+
+    def _keep(self, notification: Notification) -> None:
+        if len(self._kept) >= MOST_KEPT:
+            ended = next((one for one in self._kept if not one.is_open), self._kept[0])
+            self._kept.remove(ended)
+        self._kept.append(notification)
+
+    # -- listening -------------------------------------------------------------------------------------------------
+
+    def on_new(self, callback: Callable[[Notification], object]) -> Subscription:
+        """Call a function with each new notification, on the kernel's main loop."""
+        return self._listen(callback, "Notifications.on_new", new_only=True)
+
+    def on_change(self, callback: Callable[[Notification], object]) -> Subscription:
+        """Call a function with each notification that is new or changed, its end included."""
+        return self._listen(callback, "Notifications.on_change", new_only=False)
+
+    def _listen(
+        self, callback: Callable[[Notification], object], name: str, *, new_only: bool
+    ) -> Subscription:
+        # More than are kept cannot be shown, so the newest stands for those that a slow reader misses.
+        mailbox: Mailbox[Notification] = Mailbox(callback, newest, name, MOST_KEPT)
+        known: set[str] = {one.id for one in self.all()} if new_only else set()
+
+        def tap(notification: Notification) -> None:
+            if new_only:
+                if notification.id in known:
+                    return
+                known.intersection_update(one.id for one in self.all())
+                known.add(notification.id)
+            mailbox.put(notification)
+
+        return self._tap(tap, mailbox.close)
+
+    def _tap(
+        self, listener: Callable[[Notification], object], on_close: Callable[[], object] | None = None
+    ) -> Subscription:
+        """Call a function on the I/O thread with each notification that is new or changed."""
+        kept = self._upstream.kept
+        with self._lock:
+            self._taps.append(listener)
+
+        def end() -> None:
+            kept.discard(subscription)
+            with self._lock:
+                if listener in self._taps:
+                    self._taps.remove(listener)
+            if on_close is not None:
+                on_close()
+
+        subscription = Subscription(end, "to notifications")
+        kept.add(subscription)
+        return subscription
+
+    def _tell(self, notification: Notification) -> None:
+        thread = self._upstream.thread
+        if thread.is_current():
+            self._tell_here(notification)
+        else:
+            thread.call(self._tell_here, notification)
+
+    def _tell_here(self, notification: Notification) -> None:
+        with self._lock:
+            taps = tuple(self._taps)
+        for tap in taps:
+            try:
+                tap(notification)
+            except Exception:
+                logger.exception("A listener of the notifications failed.")
+
+    # -- alerts ----------------------------------------------------------------------------------------------------
+
+    def from_table(
+        self,
+        table: str = "alerts",
+        *,
+        text: str = "message",
+        severity: str = "severity",
+        acknowledged: str = "acknowledged_at",
+        duration: float | None = None,
+        where: dict[str, Any] | None = None,
+        group: str | None = None,
+    ) -> Alerts:
+        """Tell of each new row of a table of alerts, from now on.
+
+        Rows that are there already are not told of. A row that is acknowledged or deleted takes its notification away.
+
+        Parameters
+        ----------
+        table
+            Its name.
+        text
+            The column that holds what to say, or a text with columns in braces: ``"{rule}: {value}"``.
+        severity
+            The column that says how urgent it is: ``info``, ``warning`` or ``critical`` (``error`` to the user), or a
+            notification's own types.
+        acknowledged
+            The column that says when somebody took note; those who did are not followed.
+        duration
+            For how long each is shown (seconds); None until it is dismissed.
+        where
+            Which alerts, as in `Live.table`.
+        group
+            The group of their notifications; the table's name if not given.
+
+        Returns
+        -------
+        Alerts
+            Close it to hear no more; it says how the table is doing.
+        """
+        from livewidgets.live.alerts import Alerts
+
+        alerts = Alerts(
+            self,
+            self._table(table, where={acknowledged: ("is", None), **(where or {})}),
+            text=text,
+            severity=severity,
+            acknowledged=acknowledged,
+            duration=duration,
+            group=group or table,
+        )
+        with self._lock:
+            self._alerts = [one for one in self._alerts if not one.closed] + [alerts]
+        return alerts
+
+    def acknowledge(self, notification: Notification, by: str | None = None) -> Any:  # noqa: ANN401 - a Mutation
+        """Take note of an alert: the row says so to everybody, and the notification goes.
+
+        Parameters
+        ----------
+        notification
+            One that came from a table.
+        by
+            Who takes note; the signed-in user's e-mail address or id if not given.
+
+        Returns
+        -------
+        Mutation
+            What becomes of the write.
+
+        Raises
+        ------
+        CommandError
+            It did not come from a table, or the table cannot be written.
+        """
+        with self._lock:
+            alerts = next((one for one in self._alerts if one.tells_of(notification)), None)
+        if alerts is None:
+            raise CommandError(
+                "The notification does not tell of a row that is followed.", "Use dismiss() for others."
+            )
+        return alerts.acknowledge(notification, by or self._reader())
+
+    def _reader(self) -> str | None:
+        from livewidgets.live.credentials import claims_of
+
+        claims = claims_of(self._claims.present)
+        found = claims.get("email") or claims.get("sub")
+        return None if found is None else str(found)
+
+
+def _check(text: object, kind: object, duration: object) -> None:
+    if not isinstance(text, str) or not text:
+        raise CommandError("A notification needs a text.", 'Write live.notify("Payment confirmed").')
+    if kind not in TYPES:
+        raise CommandError(f"There is no notification of type {kind!r}.", f"Use one of {_TYPE_NAMES}.")
+    is_time = isinstance(duration, int | float) and not isinstance(duration, bool) and duration > 0
+    if duration is not None and not is_time:
+        raise CommandError(
+            f"A notification cannot be shown for {duration!r} seconds.", "Give a number, or None to keep it."
+        )

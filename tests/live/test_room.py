@@ -1,0 +1,214 @@
+"""Channels to broadcast on: acknowledged or said why not, shared, kept through everything that a network does."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+import pytest
+
+from livewidgets.core.connection import ConnectionState
+from livewidgets.core.gap import Gap
+from livewidgets.errors import ClosedError, CommandError, NotAcknowledgedError, NotConnectedError, RoomError
+from livewidgets.live import room as room_module
+from livewidgets.live.client import Live
+from livewidgets.live.room import Broadcast, Room
+from livewidgets.sandbox.faults import FaultProxy
+from tests.live.conftest import QUICK, eventually
+
+OpenLive = Callable[..., Live]
+
+
+@pytest.fixture
+def proxy(sandbox: Any) -> Iterator[FaultProxy]:
+    with FaultProxy.running(sandbox.url) as running:
+        yield running
+
+
+@pytest.fixture
+def far(open_live: OpenLive, proxy: FaultProxy) -> Live:
+    return open_live(url=proxy.url, timings=replace(QUICK, ack=2.0))
+
+
+def reaches(sender: Room, seen: list[Broadcast], number: int) -> bool:
+    """Whether a broadcast arrives, sent as often as it takes."""
+    sender.broadcast("ping", {"n": number}).result(5)
+    return any(message == {"n": number} for message in seen)
+
+
+def test_a_broadcast_reaches_the_others(live: Live, open_live: OpenLive) -> None:
+    other = open_live()
+    seen: list[Broadcast] = []
+    everything: list[Broadcast] = []
+    room = other.channel("ops")
+    room.on_broadcast("ping", seen.append)
+    room.on_broadcast("*", everything.append)
+    room.ready()
+    mine = live.channel("ops")
+    sent = mine.broadcast("ping", {"n": 1, "text": "ü"})
+    sent.result(5)
+    assert sent.acknowledged
+    for number in range(50):
+        mine.broadcast("other", {"n": number})
+    eventually(lambda: len(everything) == 51)
+    assert seen == [{"n": 1, "text": "ü"}]
+    assert [message["n"] for message in everything[1:]] == list(range(50))
+    assert {message.event for message in everything} == {"ping", "other"}
+
+
+async def test_a_broadcast_can_be_awaited(live: Live) -> None:
+    with live.channel("awaited") as room:
+        sent = room.broadcast("ping", {"n": 1})
+        async with asyncio.timeout(10):
+            await sent
+        assert sent.acknowledged
+
+
+def test_equal_names_share_a_channel(live: Live) -> None:
+    first, second = live.channel("shared").ready(), live.channel("shared")
+    assert first._link is second._link
+    assert second.joined
+    first.close()
+    first.close()
+    assert second.joined
+    second.broadcast("ping", {}).result(5)
+    second.close()
+    eventually(lambda: not live._upstream.joiners)
+    eventually(lambda: not live._upstream._wire._client.channels)  # type: ignore[union-attr]
+    assert len(live._rooms) == 0
+    with pytest.raises(ClosedError):
+        second.broadcast("ping", {})
+    with live.channel("shared"), pytest.raises(RoomError):
+        live.channel("shared", private=True)
+
+
+@pytest.mark.parametrize("fault", ["cut", "stall", "reset", "close"])
+def test_a_room_stays_through_faults(far: Live, live: Live, proxy: FaultProxy, fault: str) -> None:
+    name = f"through {fault}"
+    seen: list[Broadcast] = []
+    back: list[Broadcast] = []
+    gaps: list[Gap] = []
+    room, other = far.channel(name).ready(), live.channel(name).ready()
+    room.on_broadcast("ping", seen.append)
+    room.on_gap(gaps.append)
+    other.on_broadcast("ping", back.append)
+    eventually(lambda: reaches(other, seen, 0))
+    {
+        "cut": proxy.cut,
+        "stall": proxy.stall,
+        "reset": proxy.reset_connections,
+        "close": lambda: proxy.reset_connections(1012),
+    }[fault]()
+    eventually(lambda: not room.joined or gaps)
+    proxy.restore()
+    far.retry_now()
+    started = time.monotonic()
+    eventually(lambda: gaps)
+    eventually(lambda: reaches(other, seen, 1))
+    eventually(lambda: reaches(room, back, 2))
+    print(f"{fault}: both ways again after {time.monotonic() - started:.2f} s")
+
+
+def test_the_database_restarts(live: Live, open_live: OpenLive, sandbox_db: psycopg.Connection[Any]) -> None:
+    seen: list[Broadcast] = []
+    room, other = live.channel("restart").ready(), open_live().channel("restart").ready()
+    room.on_broadcast("ping", seen.append)
+    sandbox_db.execute("select pg_terminate_backend(pid) from pg_stat_replication")
+    eventually(lambda: reaches(other, seen, 1))
+
+
+def test_without_a_connection_it_says_so_at_once(far: Live, proxy: FaultProxy) -> None:
+    room = far.channel("away").ready()
+    proxy.cut()
+    eventually(lambda: far.status.state is ConnectionState.RECONNECTING)
+    started = time.monotonic()
+    with pytest.raises(NotConnectedError, match="may not have arrived"):
+        room.broadcast("ping", {}).result(5)
+    assert time.monotonic() - started < 1.0
+
+
+def test_one_on_its_way_when_the_peer_falls_silent_does_not_hang(far: Live, proxy: FaultProxy) -> None:
+    room = far.channel("silent").ready()
+    proxy.stall()
+    with pytest.raises((NotConnectedError, NotAcknowledgedError)):
+        room.broadcast("ping", {}).result(6)
+
+
+def test_an_answer_that_is_lost(far: Live, proxy: FaultProxy) -> None:
+    room = far.channel("unanswered").ready()
+    proxy.drop('"event":"phx_reply","payload":{"response":{},"status":"ok"}', 1)
+    proxy.drop("phx_reply", 1)
+    sents = [room.broadcast("ping", {"n": n}) for n in range(3)]
+    failures = [sent.exception(6) for sent in sents]
+    assert all(error is None or isinstance(error, NotAcknowledgedError | NotConnectedError) for error in failures)
+    assert any(failures)
+
+
+def test_a_callback_that_raises_or_blocks(
+    live: Live, open_live: OpenLive, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room_module, "MOST_WAITING", 10)
+    room, other = live.channel("slow").ready(), open_live().channel("slow").ready()
+    go_on = threading.Event()
+    slow: list[Broadcast] = []
+    gaps: list[Gap] = []
+
+    def block(message: Broadcast) -> None:
+        slow.append(message)
+        go_on.wait(20)
+
+    def fail(_: Broadcast) -> None:
+        raise ZeroDivisionError
+
+    room.on_broadcast("ping", block)
+    room.on_broadcast("ping", fail)
+    room.on_gap(gaps.append)
+    for number in range(50):
+        other.broadcast("ping", {"n": number})
+    other.broadcast("ping", {"n": 50}).result(5)
+    live.table("campaigns").ready()  # the I/O thread is free
+    go_on.set()
+    eventually(lambda: gaps and len(slow) + sum(gap.missed or 0 for gap in gaps if gap.missed) >= 51)
+    eventually(lambda: "not reported again" in caplog.text)
+    assert "left out" in caplog.text
+
+
+def test_what_cannot_be_sent(live: Live) -> None:
+    room = live.channel("odd")
+    for call in (
+        lambda: room.broadcast("", {}),
+        lambda: room.broadcast("*", {}),
+        lambda: room.broadcast("ping", [1]),  # type: ignore[arg-type]
+        lambda: room.broadcast("ping", {"x": object()}),
+        lambda: room.broadcast("ping", {"x": float("nan")}),
+        lambda: room.on_broadcast("", print),
+    ):
+        with pytest.raises(CommandError):
+            call()
+    with pytest.raises(RoomError):
+        live.channel("")
+    with pytest.raises(RoomError, match="refused"):
+        room.broadcast("ping", {"x": "x" * 3_100_000}).result(10)
+
+
+def test_a_private_channel_without_a_policy_is_refused(open_live: OpenLive) -> None:
+    room = open_live().channel("private of a test", private=True)
+    with pytest.raises(RoomError):
+        room.ready(8)
+    assert isinstance(room.error, RoomError)
+
+
+def test_a_closed_connection_closes_its_rooms(open_live: OpenLive) -> None:
+    with open_live() as live:
+        room = live.channel("closed").ready()
+        subscription = room.on_broadcast("ping", print)
+    assert subscription.closed
+    assert not room.joined
+    for call in (lambda: room.broadcast("ping", {}), room.ready, lambda: live.channel("closed")):
+        with pytest.raises(ClosedError):
+            call()
