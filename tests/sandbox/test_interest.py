@@ -79,3 +79,7 @@ def test_what_a_change_does_not_tell_finds_everybody():
     for row, known in ((("1", UNCHANGED, "x"), frozenset(COLUMNS)), (("1", None, None), frozenset({"id"}))):
         assert [group for group, _ in interest.find(1, INDEX, row, known)] == rooms
     assert list(interest.find(1, INDEX, ("1", None, "x"), frozenset(COLUMNS))) == []
+    none = Group({1: (watch(equal("room"), above("id", "0")),)})
+    assert [group for group, _ in Interest([none]).find(1, INDEX, ("1", None, None), frozenset({"id"}))] == [
+        none
+    ]

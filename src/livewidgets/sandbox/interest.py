@@ -71,13 +71,16 @@ class _Table(Generic[G]):
             {check.column: check.texts for check in watch.checks if check.texts is not None}
             for watch in watches
         ]
-        shared = [column for column in texts[0] if all(column in of for of in texts[1:])]
-        if not shared:
-            self.others.append((group, watches))
-            return
-        groups = self.by_value.setdefault(shared[0], {})
-        for text in frozenset().union(*(of[shared[0]] for of in texts)):
-            groups.setdefault(text, []).append((group, watches))
+        for column in texts[0]:
+            if all(column in of for of in texts):
+                wanted = frozenset().union(*(of[column] for of in texts))
+                groups = self.by_value.setdefault(column, {})
+                for text in wanted:
+                    groups.setdefault(text, []).append((group, watches))
+                if wanted:
+                    return
+        # Among them filters by an empty list: a delete that does not tell the column must find them too.
+        self.others.append((group, watches))
 
 
 _UNKNOWN = object()
