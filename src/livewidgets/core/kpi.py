@@ -10,9 +10,10 @@ from typing import Final
 
 from livewidgets.core.change import Key, Patch, Row
 from livewidgets.core.kpi_formulas import FORMULAS, SUMMED, figures, is_connected, is_live, parts_of, ratio
-from livewidgets.core.window import Group, Value, Window
+from livewidgets.core.window import Window
 from livewidgets.core.window_measure import seconds
 from livewidgets.core.window_parts import plain
+from livewidgets.core.window_plan import Group, Value, group_order
 from livewidgets.errors import WindowError
 
 __all__ = ["FORMULAS", "CapUse", "Delta", "Kpis", "Period", "TargetState", "delta", "judge", "use_of_cap"]
@@ -233,7 +234,7 @@ class Kpis:
     def groups(self) -> list[Group]:
         """List the groups that had calls in the window or the one before, or have live ones."""
         found = {*self._window.groups(), *self._live_by}
-        return sorted(found, key=lambda group: tuple((value is None, str(value)) for value in group))
+        return sorted(found, key=group_order)
 
     def values(self, group: Group | None = None) -> dict[str, Value]:
         """Give the figures of this window.

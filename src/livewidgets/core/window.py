@@ -8,34 +8,19 @@ there are. Time is an argument; what it leaves behind is forgotten.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from livewidgets.core.change import Key, Patch, Row
 from livewidgets.core.values import instant, microseconds
-from livewidgets.core.window_measure import Measure, MeasureKind, seconds
-from livewidgets.core.window_parts import Part, Ranked, Tally, Total, plain
+from livewidgets.core.window_measure import Measure, seconds
+from livewidgets.core.window_parts import Part, plain
+from livewidgets.core.window_plan import Group, Value, column_name, column_names, group_order, plan
 from livewidgets.errors import WindowError
-
-#: The values of the ``by`` columns: what tells one series from another; empty without such columns.
-Group = tuple[Any, ...]
-#: What was measured; None where there is nothing to measure.
-Value = float | None
 
 #: A window has at most so many buckets, for all of them are sent to who looks.
 MOST_BUCKETS: Final = 10_000
-
-_PARTS: Final[Mapping[MeasureKind, type[Part] | None]] = {
-    MeasureKind.COUNT: None,
-    MeasureKind.RATE: Total,
-    MeasureKind.SUM: Total,
-    MeasureKind.MEAN: Total,
-    MeasureKind.MIN: Ranked,
-    MeasureKind.MAX: Ranked,
-    MeasureKind.QUANTILE: Ranked,
-    MeasureKind.DISTINCT: Tally,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +121,8 @@ class Window:
         measures: Iterable[str | Measure] = ("count",),
         now: float = 0.0,
     ) -> None:
-        self.x = _column(x, "x")
-        self.by = _columns(by)
+        self.x = column_name(x, "x")
+        self.by = column_names(by, "by")
         self.every = seconds(every)
         self._every = round(self.every * 1e6)
         #: How many buckets there are.
@@ -152,7 +137,7 @@ class Window:
         self.measures = {str(one).strip(): Measure.parse(one) for one in several}
         if not self.measures:
             raise WindowError("A window without a measure shows nothing.", 'Give one, such as "count".')
-        self._plan, self._columns, self._kinds = _plan(self.measures)
+        self._plan, self._columns, self._kinds = plan(self.measures)
         self.version = 0
         self._since = 0
         self._last = self._bucket_at(now)
@@ -318,7 +303,7 @@ class Window:
             bucket = self._buckets.get(n)
             if bucket is not None:
                 found.update(bucket.cells)
-        return sorted(found, key=_sort_key)
+        return sorted(found, key=group_order)
 
     def _series(self, told: Collection[int]) -> dict[Group, dict[str, list[Value]]]:
         cells: dict[Group, dict[int, _Cell]] = {}
@@ -327,7 +312,7 @@ class Window:
             for group, cell in bucket.cells.items() if bucket is not None else ():
                 cells.setdefault(group, {})[place] = cell
         series: dict[Group, dict[str, list[Value]]] = {}
-        for group in sorted(cells, key=_sort_key):
+        for group in sorted(cells, key=group_order):
             of_group = series[group] = {}
             for name, part, value in self._plan:
                 values: list[Value] = [None] * len(told)
@@ -411,59 +396,3 @@ class Window:
 
     def _start(self, bucket: int) -> float:
         return bucket * self._every / 1e6
-
-
-#: A measure's name, which part it reads (None: the number of rows alone), and how.
-_Reading = tuple[str, int | None, Callable[[int, Any, float], Value]]
-
-
-def _plan(
-    measures: Mapping[str, Measure],
-) -> tuple[tuple[_Reading, ...], tuple[tuple[type[Part], str], ...], tuple[type[Part], ...]]:
-    """Find the parts that the measures need, each once: a mean and a sum of one column share theirs."""
-    parts: dict[tuple[type[Part], str], int] = {}
-    readings: list[_Reading] = []
-    for name, measure in measures.items():
-        kind = _PARTS[measure.kind]
-        part = None
-        if kind is not None and measure.column is not None:
-            part = parts.setdefault((kind, measure.column), len(parts))
-        readings.append((name, part, _value_of(measure)))
-    return tuple(readings), tuple(parts), tuple(kind for kind, _ in parts)
-
-
-def _value_of(measure: Measure) -> Callable[[int, Any, float], Value]:
-    """Give the function that makes the value of a count of rows, a part, and a length in seconds."""
-    q = {MeasureKind.MIN: 0.0, MeasureKind.MAX: 1.0}.get(measure.kind, measure.q or 0.0)
-    match measure.kind:
-        case MeasureKind.COUNT:
-            return lambda count, _part, _length: count
-        case MeasureKind.RATE if measure.column is None:
-            return lambda count, _part, length: count / length
-        case MeasureKind.RATE:
-            return lambda _count, part, length: part.sum() / length
-        case MeasureKind.SUM:
-            return lambda _count, part, _length: part.sum() if part.count else None
-        case MeasureKind.MEAN:
-            return lambda _count, part, _length: part.mean()
-        case MeasureKind.DISTINCT:
-            return lambda _count, part, _length: len(part)
-        case _:
-            return lambda _count, part, _length: part.quantile(q)
-
-
-def _column(name: object, role: str) -> str:
-    if not isinstance(name, str) or not name:
-        raise WindowError(
-            f"`{role}` is no column's name: {name!r}.", f'Write {role}="created_at", for example.'
-        )
-    return name
-
-
-def _columns(names: object) -> tuple[str, ...]:
-    several = names if isinstance(names, Sequence) and not isinstance(names, str) else (names,)
-    return tuple(_column(name, "by") for name in several)
-
-
-def _sort_key(group: Group) -> tuple[tuple[bool, str], ...]:
-    return tuple((value is None, str(value)) for value in group)

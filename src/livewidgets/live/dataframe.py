@@ -12,6 +12,8 @@ from livewidgets.errors import SetupError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from livewidgets.core.window import Columns
+
 WHOLE: Final = ("bigint", "integer", "smallint", "int8", "int4", "int2")
 REAL: Final = ("numeric", "double precision", "real", "float8", "float4", "money")
 TEXT: Final = ("text", "character varying", "character", "varchar", "bpchar", "citext", "name")
@@ -81,6 +83,37 @@ def is_category(values: Sequence[object], sql: str) -> bool:
         return False  # the beginning has told
     different.update(map(str, present))
     return 0 < len(different) <= _MOST_CATEGORIES and 2 * len(different) <= len(present)
+
+
+def window_to_pandas(
+    columns: Columns, x: str, by: Sequence[str], measures: Sequence[str], name: str
+) -> pd.DataFrame:
+    """Make a DataFrame of a window: a row for each bucket and series that has something, by time.
+
+    Raises
+    ------
+    SetupError
+        pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise SetupError("pandas is not installed.", "Run: pip install pandas") from error
+    found: list[tuple[Any, ...]] = [
+        (
+            start,
+            *(masked_cell(*cell) for cell in zip(by, group, strict=True)),
+            *(told[one][i] for one in measures),
+        )
+        for group, told in columns.series.items()
+        for i, start in enumerate(columns.starts)
+        if any(values[i] is not None for values in told.values())
+    ]
+    found.sort(key=lambda cells: float(cells[0]))
+    frame = pd.DataFrame(found, columns=[x, *by, *measures])
+    frame[x] = pd.to_datetime(frame[x], unit="s", utc=True).astype("datetime64[us, UTC]")
+    frame.attrs = {"name": name, "version": columns.version}
+    return frame
 
 
 def _typed(pd: Any, column: Any, sql: str) -> Any:  # noqa: ANN401 - pandas is not imported up here
