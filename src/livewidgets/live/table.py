@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from html import escape
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from livewidgets.core.history import Difference
     from livewidgets.core.order import Order
     from livewidgets.core.replica import Replica
+    from livewidgets.core.window_measure import Measure
     from livewidgets.live.client import Live
+    from livewidgets.live.window import LiveWindow
 
 __all__ = ["LiveTable", "TableState", "TableStatus"]
 
@@ -254,6 +256,48 @@ class LiveTable:
         """
         history = self._follower.history
         return history.between(since, history.newest if until is None else until)
+
+    def window(
+        self,
+        x: str = "created_at",
+        *,
+        every: float | str = "5s",
+        window: float | str = "15m",
+        by: str | Sequence[str] = (),
+        measures: Iterable[str | Measure] = ("count",),
+    ) -> LiveWindow:
+        """Measure the rows by time, in a window that moves with it; late, changed and deleted rows correct the past.
+
+        Parameters
+        ----------
+        x
+            The column with the time.
+        every, window
+            The length of a bucket and of the whole: seconds, or text such as ``"5s"`` and ``"15m"``.
+        by
+            The column, or columns, whose values make the series.
+        measures
+            ``count``, ``rate``, ``sum(revenue)``, ``mean(…)``, ``min(…)``, ``max(…)``, ``median(…)``, ``p95(…)``,
+            ``distinct(…)``.
+
+        Returns
+        -------
+        LiveWindow
+            A context manager; it keeps the table open until it is closed.
+
+        Raises
+        ------
+        WindowError
+            An argument cannot be understood.
+
+        Examples
+        --------
+        >>> calls.window(every="1m", window="1h", by="status", measures=["count", "sum(revenue)"]).to_pandas()
+        """
+        from livewidgets.live.window import LiveWindow
+
+        self._check_open()
+        return LiveWindow(self, x, every=every, window=window, by=by, measures=measures)
 
     @property
     def _types(self) -> Mapping[str, str]:
