@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from . import bundles, receive, startup, window
+from . import bundles, receive, startup, traffic, window
 from .table import Figure, show
 
 
 def main() -> None:
     """Run all benchmarks."""
     figures: list[Figure] = []
-    for benchmark in (receive, window, startup, bundles):
+    for benchmark in (receive, window, startup, traffic, bundles):
         figures += benchmark.figures()
     show(figures)
 
