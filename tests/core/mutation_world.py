@@ -7,9 +7,9 @@ from typing import Any
 
 from livewidgets.core.change import Change, ChangeKind, Patch
 from livewidgets.core.filters import Order, Where
-from livewidgets.core.mutation import Action, Edit, MutationState
+from livewidgets.core.mutation import Action, Edit, MutationState, Step
 from livewidgets.core.mutation_overlay import Overlay
-from livewidgets.core.mutation_queue import Queue, Step
+from livewidgets.core.mutation_queue import Queue
 from livewidgets.core.replica import Replica
 from livewidgets.errors import WriteRefusedError
 

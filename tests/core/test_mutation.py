@@ -66,7 +66,7 @@ class Bench:
 
 
 def test_the_table_of_edits_has_every_cell():
-    assert set(TRANSITIONS) == set(list(itertools.product(S, E)))
+    assert set(TRANSITIONS) == set(itertools.product(S, E))
 
 
 CELLS = {
@@ -174,6 +174,17 @@ def test_edits_of_one_row_wait_for_each_other_and_rows_do_not():
     # The second stands on the row that the first has made, though the rows do not show it yet.
     assert (step.edit, step.expected) == (second, 2)
     assert bench.rows("a", "b")[0] == ("y", 7)
+
+
+def test_an_edit_stands_on_what_was_accepted_though_it_is_not_shown_yet():
+    bench = Bench(ROW)
+    first = bench.add(UPDATE, 1, {"a": "y"})
+    bench.take()
+    bench.do("written", first, {**ROW, "a": "y", "b": 9, "version": 3})
+    second = bench.add(UPDATE, 1, {"a": "z"})
+    assert second.base == {**ROW, "a": "y", "b": 9, "version": 3}
+    (step,) = bench.take()
+    assert step.expected == 3
 
 
 def test_no_more_at_once_than_allowed():

@@ -204,3 +204,20 @@ class Edit:
             # Without values it takes a delete back of which nothing is known yet.
             return {**dict.fromkeys(columns), **self.values} if self.values else row
         return None if row is None else {**row, **self.values}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something to be carried out now.
+
+    Attributes
+    ----------
+    edit, action
+        What, and of which edit.
+    expected
+        For a write: the version that the row must have; None: it is not looked at.
+    """
+
+    edit: Edit
+    action: Action
+    expected: Any = None

@@ -8,11 +8,10 @@ the first did not arrive, or a compare-and-set makes sure that only one of them 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from livewidgets.core.change import ChangeKind, Key, Row
-from livewidgets.core.mutation import OPPOSITE, Action, Edit, MutationEvent, MutationState
+from livewidgets.core.mutation import OPPOSITE, Action, Edit, MutationEvent, MutationState, Step
 from livewidgets.core.mutation_doubt import Verdict, verdict
 from livewidgets.core.mutation_rules import agree, chosen, resolve, same
 from livewidgets.core.replica import Replica
@@ -26,23 +25,6 @@ from livewidgets.errors import (
 
 #: Races that one edit may lose before it gives way, whatever its rule.
 MOST_TRIES = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Something to be carried out now.
-
-    Attributes
-    ----------
-    edit, action
-        What, and of which edit.
-    expected
-        For a write: the version that the row must have; None: it is not looked at.
-    """
-
-    edit: Edit
-    action: Action
-    expected: Any = None
 
 
 class Queue:
@@ -96,7 +78,7 @@ class Queue:
     def add(self, edit: Edit) -> None:
         """Put an edit at the end."""
         if edit.base is None and edit.kind is not ChangeKind.INSERT:
-            edit.base = self._replica.get(edit.key)
+            edit.base = self._known(edit.key)
         if edit.kind is not ChangeKind.INSERT and edit.in_order:
             # Much may have happened until it is sent.
             edit.action = Action.READ
@@ -373,6 +355,14 @@ class Queue:
             else:
                 written = {name: (edit.row or {}).get(name) for name in edit.values}
                 later.base = {**(later.base or {}), **written}
+
+    def _known(self, key: Key) -> Row | None:
+        """Give the server's row as far as it is known: the rows may not show yet what was accepted."""
+        row = self._replica.get(key)
+        for edit in self._rows.get(key, ()):
+            if edit.state is MutationState.ACCEPTED:
+                row = edit.over(row, (), self._replica.version_column)
+        return row
 
     def _version(self, row: Row | None) -> Any:  # noqa: ANN401 - a JSON value
         column = self._replica.version_column

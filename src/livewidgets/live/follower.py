@@ -15,10 +15,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from livewidgets.core.change import Change, Patch
+from livewidgets.core.change import Change, Key, Patch
 from livewidgets.core.history import History
+from livewidgets.core.mutation_overlay import Overlay
+from livewidgets.core.mutation_queue import Queue
 from livewidgets.core.replica import Replica
 from livewidgets.errors import (
     ClosedError,
@@ -32,6 +35,7 @@ from livewidgets.errors import (
 from livewidgets.live.channel import TableChannel, bindings_for
 from livewidgets.live.request import Request, TableState, TableStatus
 from livewidgets.live.snapshot import pages, rows_by_key
+from livewidgets.live.writes import Writes
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -72,8 +76,14 @@ class Follower:
         self.request = request
         #: Tells it from others of its table.
         self.label = f"{request.table}#{next(_count)}"
-        self.guard = threading.Lock()
+        # Again and again by one thread: the edits over the rows have the same.
+        self.guard = threading.RLock()
         self.replica = Replica(request.key, request.where, request.order, request.limit, guard=self.guard)
+        queue = Queue(self.replica, request.table)
+        #: The rows as shown.
+        self.edits = Overlay(self.replica, queue, guard=self.guard)
+        self.writes = Writes(upstream, self, queue, self._publish)
+        self._queue = queue
         #: What became of the rows lately; each published patch is taken down.
         self.history = History(guard=threading.Lock())
         self.shape: TableShape | None = None
@@ -100,7 +110,7 @@ class Follower:
     def status(self) -> TableStatus:
         """The state now, with the present number of rows."""
         kept = self._status
-        return TableStatus(kept.state, kept.since, kept.error, len(self.replica), self.replica.truncated)
+        return TableStatus(kept.state, kept.since, kept.error, len(self.edits), self.replica.truncated)
 
     @property
     def is_live(self) -> bool:
@@ -122,7 +132,8 @@ class Follower:
             self._task = self._upstream.thread.start(self._run(), f"livewidgets-table-{self.request.table}")
 
     async def close(self) -> None:
-        """Leave the channel and end the task."""
+        """Leave the channel and end the task, once what is being written is."""
+        await self.writes.close()
         self._set(TableState.CLOSED, None)
         self._patch_taps.clear()
         self._status_taps.clear()
@@ -278,6 +289,7 @@ class Follower:
             self._gap = False
             self._drain_all()
             ticket = replica.begin_snapshot(refill=refill)
+            accepted = self._queue.accepted()
             # One row above the limit tells whether there are more.
             limit = None if request.limit is None else request.limit + 1
             count = 0
@@ -297,7 +309,8 @@ class Follower:
             self._drain_all()
             if self._gap:
                 continue  # changes were missed while the pages were read
-            patch = replica.finish_snapshot(ticket, more=None if limit is None else count >= limit)
+            more = None if limit is None else count >= limit
+            patch = self.edits.absorb(partial(replica.finish_snapshot, ticket, more=more), accepted)
             self.last_right = time.monotonic()
             self._publish(patch)
             if not replica.stale:
@@ -331,12 +344,13 @@ class Follower:
 
     async def _reread(self) -> None:
         keys = self.replica.take_reread()
+        accepted = self._queue.accepted(keys)
         try:
             rows = await rows_by_key(self._upstream.rest, self.request.table, self.replica.key, keys)
         except BaseException:
             self.replica.abandon_reread(keys)
             raise
-        self._publish(self.replica.finish_reread(keys, rows))
+        self._publish(self.edits.absorb(partial(self.replica.finish_reread, keys, rows), accepted))
 
     async def _audit(self) -> bool | None:
         """Compare the number of rows and the highest version with the database's; None when that proves nothing."""
@@ -380,7 +394,7 @@ class Follower:
         incoming, replica = self._incoming, self.replica
         batch = [incoming.popleft() for _ in range(min(most, len(incoming)))]
         try:
-            patch = replica.apply(batch)
+            patch = self.edits.absorb(partial(replica.apply, batch))
         except Exception:
             # A row that cannot be placed must not stop the table; a snapshot puts it right.
             logger.exception(
@@ -400,13 +414,21 @@ class Follower:
         self._set(TableState.STALE if self.replica.loaded else TableState.LOADING, None)
         self._wake.set()
 
+    def ask_again(self, key: Key) -> None:
+        """Read a row by its key, unless all are to be read anyway."""
+        if self.is_live:
+            self.replica.needs_reread.add(key)
+            self._wake.set()
+
     # -- telling ---------------------------------------------------------------------------------------------------
 
     def _publish(self, patch: Patch) -> None:
+        """Tell of a difference in what is shown, and of edits that are settled by it."""
         if patch:
             self.history.add(patch)
             for tap in tuple(self._patch_taps):
                 self._tell(tap, patch)
+        self.writes.note()
 
     def _set(self, state: TableState, error: LiveWidgetsError | None) -> None:
         kept = self._status

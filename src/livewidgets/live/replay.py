@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NoReturn, cast
@@ -86,6 +87,8 @@ class _Stage:
         self.timings = Timings()
         self.wall = time.time
         self.last_heard: float | None = None
+        #: Nothing can be written to a recording.
+        self.is_open = False
         self.kept: set[Subscription] = set()
 
     def note_table(self, follower: Follower) -> None:
@@ -193,14 +196,14 @@ class _Player(Follower):
                 if "more" in line:
                     replica.add_page(self._rows(line["up"]), ticket)
                     if not line["more"]:
-                        self._publish(replica.finish_snapshot(ticket, more=False))
+                        self._publish(self.edits.absorb(partial(replica.finish_snapshot, ticket, more=False)))
                         self._set(TableState.LIVE, None)
                 elif not replica.loaded:
                     raise lines.damaged()
                 elif "state" in line:
                     self._turn(TableState(line["state"]))
                 else:
-                    self._publish(replica.apply(self._changes(line)))
+                    self._publish(self.edits.absorb(partial(replica.apply, self._changes(line))))
         if not replica.loaded:
             raise lines.damaged()
         self._set(TableState.STALE, None)

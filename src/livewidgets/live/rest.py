@@ -1,4 +1,4 @@
-"""Reads by REST, through the request builders of the Supabase client.
+"""Reads and writes by REST, through the request builders of the Supabase client.
 
 The builders make the request; the answer is taken raw, because the package's models would check every value of every
 row once more and hide the HTTP status behind an exception. Retrying is the callers' business.
@@ -16,9 +16,14 @@ import httpx
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from livewidgets.core.change import Row
-from livewidgets.errors import LiveWidgetsError, ProtocolError
+from livewidgets.core.postgrest import quoted_column
+from livewidgets.errors import LiveWidgetsError, NotConnectedError, ProtocolError, UnreachableError
 from livewidgets.live.timings import Timings
 from livewidgets.live.translate import rest_error, unreachable
+from livewidgets.live.writes_errors import write_error
+
+#: Failures before anything was sent.
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,53 @@ class Rest:
             )
         total = response.headers.get("content-range", "").partition("/")[2]
         return Answer(rows, int(total) if total.isdigit() else None)
+
+    async def insert(self, table: str, row: Row, key: Sequence[str]) -> list[Row]:
+        """Insert a row, unless there is one with its key; give it as it is then, or nothing.
+
+        Raises
+        ------
+        NotConnectedError
+            It was not sent.
+        UnreachableError
+            It was sent and not answered.
+        LiveWidgetsError
+            Refused; see `write_error`.
+        """
+        request = (
+            self.client.from_(table)
+            .upsert(dict(row), ignore_duplicates=True, on_conflict=",".join(map(quoted_column, key)))
+            .request
+        )
+        return await self._write(request, table)
+
+    async def update(self, table: str, values: Row, params: Sequence[tuple[str, str]]) -> list[Row]:
+        """Update the rows that the parameters mean; give them as they are then. Raises as `insert` does."""
+        request = self.client.from_(table).update(dict(values)).request
+        request.params = httpx.QueryParams(tuple(params))
+        return await self._write(request, table)
+
+    async def delete(self, table: str, params: Sequence[tuple[str, str]]) -> list[Row]:
+        """Delete the rows that the parameters mean; give them as they were. Raises as `insert` does."""
+        request = self.client.from_(table).delete().request
+        request.params = httpx.QueryParams(tuple(params))
+        return await self._write(request, table)
+
+    async def _write(self, request: Any, table: str) -> list[Row]:  # noqa: ANN401 - the package's request
+        try:
+            response = await self._send(request.send(httpx.Headers()))
+        except UnreachableError as error:
+            if isinstance(error.__cause__, _NOT_SENT):
+                raise NotConnectedError(
+                    f"{self._host} cannot be reached.", "It is tried again."
+                ) from error.__cause__
+            raise
+        if response.status_code >= 300:
+            body = _json(response)
+            refusal = write_error(body if isinstance(body, dict) else {}, table)
+            raise refusal or self._refusal(response, table)
+        rows = _json(response)
+        return rows if isinstance(rows, list) else []
 
     async def document(self) -> dict[str, Any] | None:
         """Read the OpenAPI description of what this role may see; None where the project does not give it."""

@@ -69,6 +69,15 @@ async def rows_by_key(rest: Rest, table: str, key: Sequence[str], keys: Sequence
     return found
 
 
+def one_row(key: Sequence[str], values: Key, version: tuple[str, Any] | None = None) -> list[tuple[str, str]]:
+    """Give the parameters that mean one row, and where a version is given only that version of it."""
+    wanted = [*zip(key, values, strict=True), *([version] if version is not None else [])]
+    return [
+        (quoted_column(name), "is.null" if value is None else f"eq.{literal(value) or ''}")
+        for name, value in wanted
+    ]
+
+
 def _equal(name: str, value: Any) -> str:  # noqa: ANN401 - a JSON value
     column = quoted_column(name)
     return f"{column}.is.null" if value is None else f"{column}.eq.{item(literal(value) or '')}"

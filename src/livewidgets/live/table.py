@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
     from livewidgets.core.filters import Where
     from livewidgets.core.history import Difference
+    from livewidgets.core.mutation_overlay import Overlay
+    from livewidgets.core.mutation_rules import Rule
     from livewidgets.core.order import Order
-    from livewidgets.core.replica import Replica
     from livewidgets.core.window_measure import Measure
     from livewidgets.live.client import Live
     from livewidgets.live.window import LiveWindow
+    from livewidgets.live.writes_mutation import Mutation
 
 __all__ = ["LiveTable", "TableState", "TableStatus"]
 
@@ -44,9 +46,19 @@ class LiveTable:
     >>> len(calls), calls[key]["status"], calls.to_pandas()
     """
 
-    def __init__(self, live: Live, follower: Follower, release: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        live: Live,
+        follower: Follower,
+        release: Callable[[], object],
+        *,
+        conflict: Rule = "server",
+        queues: bool = False,
+    ) -> None:
         self._live = live
         self._follower = follower
+        self._conflict = conflict
+        self._queues = queues
         self._subscriptions: set[Subscription] = set()
         self._closed = False
         self._release = weakref.finalize(self, release)
@@ -101,7 +113,7 @@ class LiveTable:
     @property
     def version(self) -> int:
         """A number that each patch raises by one."""
-        return self._follower.replica.version
+        return self._follower.edits.version
 
     @property
     def age(self) -> float | None:
@@ -161,22 +173,22 @@ class LiveTable:
 
     def rows(self) -> list[Row]:
         """Give all rows in their order, as of one version."""
-        return self._follower.replica.rows()
+        return self._follower.edits.rows()
 
     def __len__(self) -> int:
-        return len(self._follower.replica)
+        return len(self._follower.edits)
 
     def __bool__(self) -> bool:
         return True  # a table without rows is still a table
 
     def __getitem__(self, key: Any) -> Row:  # noqa: ANN401 - a key is whatever the column holds
-        row = self._follower.replica.get(self._key(key))
+        row = self._follower.edits.get(self._key(key))
         if row is None:
             raise KeyError(key)
         return row
 
     def __contains__(self, key: object) -> bool:
-        return self._key(key) in self._follower.replica
+        return self._key(key) in self._follower.edits
 
     def _key(self, key: object) -> Key:
         values = key if isinstance(key, tuple) else (key,)
@@ -316,6 +328,78 @@ class LiveTable:
             return self.version, self.rows()
         return thread.run(both())
 
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def update(self, key: Any, values: Mapping[str, Any]) -> Mutation:  # noqa: ANN401 - what the column holds
+        """Change columns of a row: shown at once, taken back if the database does not take it.
+
+        Where the table has a column ``version``, the row is written only if nobody else has changed it meanwhile; else
+        the table's rule (`conflict`) decides. Several writes to one row wait for each other.
+
+        Parameters
+        ----------
+        key
+            The row's key: a plain value, or a tuple for a key of several columns.
+        values
+            The columns that change.
+
+        Returns
+        -------
+        Mutation
+            To wait for, to look at, or to undo.
+
+        Raises
+        ------
+        NotConnectedError
+            There is no connection, and the table was not opened with ``offline="queue"``; or too much waits already.
+        NotReadyError
+            The table has not been read yet.
+        FilterError, UnknownColumnError
+            The key or the values cannot be understood.
+        """
+        self._check_open()
+        return self._follower.writes.update(key, values, self._conflict, queues=self._queues)
+
+    def insert(self, values: Mapping[str, Any]) -> Mutation:
+        """Add a row: shown at once, taken back if the database does not take it.
+
+        Parameters
+        ----------
+        values
+            Its columns. A key that is a UUID is made here when it is missing, so that no retry inserts twice; any
+            other must be given.
+
+        Raises
+        ------
+        WriteRefusedError
+            The key is missing.
+        NotConnectedError, NotReadyError, FilterError, UnknownColumnError
+            As for `update`.
+        """
+        self._check_open()
+        return self._follower.writes.insert(values, self._conflict, queues=self._queues)
+
+    def delete(self, key: Any) -> Mutation:  # noqa: ANN401 - what the column holds
+        """Delete a row: gone at once, back if the database does not take it. One that is gone already is no error.
+
+        Parameters
+        ----------
+        key
+            As for `update`.
+
+        Raises
+        ------
+        NotConnectedError, NotReadyError, FilterError
+            As for `update`.
+        """
+        self._check_open()
+        return self._follower.writes.delete(key, self._conflict, queues=self._queues)
+
+    @property
+    def mutations(self) -> list[Mutation]:
+        """What is not settled yet, in order, by all handles on these rows."""
+        return self._follower.writes.unsettled()
+
     # -- changes ---------------------------------------------------------------------------------------------------
 
     def on_change(self, callback: Callable[[Patch], object]) -> Subscription:
@@ -351,9 +435,9 @@ class LiveTable:
         return self._subscribe(on_patch, on_status, None)
 
     @property
-    def _replica(self) -> Replica:
-        """The rows themselves; on the I/O thread only."""
-        return self._follower.replica
+    def _replica(self) -> Overlay:
+        """The rows as shown; on the I/O thread only."""
+        return self._follower.edits
 
     def _subscribe(
         self,
