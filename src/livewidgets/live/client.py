@@ -349,6 +349,20 @@ class Live:
         upstream.kept.add(subscription)
         return subscription
 
+    def _on_write_failed(self, listener: Callable[[Mutation], object]) -> Subscription:
+        """Call a function on the I/O thread with each write that was rejected or lost a race."""
+        self._check_open()
+        upstream = self._upstream
+        upstream.write_listeners.append(listener)
+
+        def end() -> None:
+            upstream.kept.discard(subscription)
+            upstream.write_listeners.remove(listener)
+
+        subscription = Subscription(end, "to failed writes")
+        upstream.kept.add(subscription)
+        return subscription
+
     def retry_now(self) -> None:
         """Try again now, where a retry is being waited for; closed, it stays closed."""
         self._upstream.thread.call(self._upstream.retry_now)
