@@ -69,6 +69,7 @@ TESTED_IN = {
 # Above 400 lines there is a reason.
 LONG = {
     "src/livewidgets/core/replica.py": "one state machine; its rules for one row are in held.py",
+    "src/livewidgets/live/table.py": "what the user holds, and what is said of it",
     "src/livewidgets/live/follower.py": "one table's life, from join to close",
     "src/livewidgets/widgets/exchange.py": "one state machine",
     "js/src/lib/exchange.ts": "one state machine",
