@@ -119,6 +119,11 @@ def test_what_the_errors_of_a_table_say(error, message, advice):
     assert error.table.endswith("calls")
 
 
+def test_the_error_of_a_room_names_it():
+    error = errors.RoomError("ops", "Wrong.", "Mend it.")
+    assert (error.topic, str(error)) == ("ops", "Wrong. Mend it.")
+
+
 def test_every_error_with_a_text_of_its_own_is_tested_above():
     own = {name for name, kind in CLASSES.items() if "__init__" in vars(kind)} - {"LiveWidgetsError"}
     assert own == {
@@ -131,6 +136,7 @@ def test_every_error_with_a_text_of_its_own_is_tested_above():
         "ConflictError",
         "ReadOnlyError",
         "RowVanishedError",
+        "RoomError",
     }
 
 

@@ -27,6 +27,13 @@ TESTED_IN = {
     "core/values": "core/test_filters_postgres",
     "core/pages": "core/test_link",
     "core/shown": "core/test_link",
+    "core/gap": "live/test_hook",
+    "live/alerts": "live/test_notifications",
+    "live/answers": "live/test_room",
+    "live/joiner": "live/test_hook",
+    "live/notification": "live/test_notifications",
+    "live/renewal": "live/test_credentials",
+    "live/websocket": "live/test_wire",
     "live/channel": "live/test_table",
     "live/client": "live/test_table",
     "live/dataframe": "live/test_table",
@@ -69,6 +76,7 @@ TESTED_IN = {
 # Above 400 lines there is a reason.
 LONG = {
     "src/livewidgets/core/replica.py": "one state machine; its rules for one row are in held.py",
+    "src/livewidgets/live/client.py": "the names that a user types, and what is said of them",
     "src/livewidgets/live/table.py": "what the user holds, and what is said of it",
     "src/livewidgets/live/follower.py": "one table's life, from join to close",
     "src/livewidgets/widgets/exchange.py": "one state machine",

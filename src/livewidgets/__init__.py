@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from livewidgets import errors
 from livewidgets.core.change import Change, ChangeKind, Patch
 from livewidgets.core.connection import ConnectionState, ConnectionStatus
+from livewidgets.core.gap import Gap, GapReason
+from livewidgets.core.presence import Entry, PresenceChange
 from livewidgets.errors import (
     ClosedError,
     CommandError,
@@ -26,6 +28,7 @@ from livewidgets.errors import (
     LiveWidgetsError,
     NoPrimaryKeyError,
     NoRightsError,
+    NotAcknowledgedError,
     NotConnectedError,
     NotPublishedError,
     NotReadyError,
@@ -47,10 +50,17 @@ from livewidgets.errors import (
     WindowError,
     WriteRefusedError,
 )
+from livewidgets.live.alerts import Alerts
 from livewidgets.live.client import Live
+from livewidgets.live.hook import Hook
+from livewidgets.live.notification import Notification, NotificationState
+from livewidgets.live.notifications import Notifications
+from livewidgets.live.presence import Presence
 from livewidgets.live.recorder import record
 from livewidgets.live.replay import replay
 from livewidgets.live.request import TableState, TableStatus
+from livewidgets.live.room import Room, Sent
+from livewidgets.live.room_link import Broadcast
 from livewidgets.live.subscription import Subscription
 from livewidgets.live.table import LiveTable
 from livewidgets.session import connect, demo
@@ -63,6 +73,8 @@ else:
     from livewidgets import sandbox
 
 __all__ = [
+    "Alerts",
+    "Broadcast",
     "CallTracker",
     "Change",
     "ChangeKind",
@@ -72,28 +84,41 @@ __all__ = [
     "ConflictError",
     "ConnectionState",
     "ConnectionStatus",
+    "Entry",
     "FilterError",
+    "Gap",
+    "GapReason",
     "HistoryError",
+    "Hook",
     "KeyRefusedError",
     "Live",
     "LiveTable",
     "LiveWidgetsError",
     "NoPrimaryKeyError",
     "NoRightsError",
+    "NotAcknowledgedError",
     "NotConnectedError",
     "NotPublishedError",
     "NotReadyError",
     "NotSettledError",
+    "Notification",
+    "NotificationState",
+    "Notifications",
     "OnlineStatus",
     "Patch",
     "PortInUseError",
     "PostgresUnavailableError",
+    "Presence",
+    "PresenceChange",
     "ProtocolError",
     "ReadOnlyError",
     "RecordingError",
+    "Room",
+    "RoomError",
     "RowVanishedError",
     "SandboxError",
     "SandboxStartError",
+    "Sent",
     "SetupError",
     "Subscription",
     "TableError",

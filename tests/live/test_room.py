@@ -17,7 +17,8 @@ from livewidgets.core.gap import Gap
 from livewidgets.errors import ClosedError, CommandError, NotAcknowledgedError, NotConnectedError, RoomError
 from livewidgets.live import room as room_module
 from livewidgets.live.client import Live
-from livewidgets.live.room import Broadcast, Room
+from livewidgets.live.room import Room
+from livewidgets.live.room_link import Broadcast
 from livewidgets.sandbox.faults import FaultProxy
 from tests.live.conftest import QUICK, eventually
 
@@ -145,7 +146,9 @@ def test_an_answer_that_is_lost(far: Live, proxy: FaultProxy) -> None:
     proxy.drop("phx_reply", 1)
     sents = [room.broadcast("ping", {"n": n}) for n in range(3)]
     failures = [sent.exception(6) for sent in sents]
-    assert all(error is None or isinstance(error, NotAcknowledgedError | NotConnectedError) for error in failures)
+    assert all(
+        error is None or isinstance(error, NotAcknowledgedError | NotConnectedError) for error in failures
+    )
     assert any(failures)
 
 

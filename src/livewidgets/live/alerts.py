@@ -11,7 +11,8 @@ from livewidgets.live.request import TableState, TableStatus
 from livewidgets.live.subscription import Subscription
 
 if TYPE_CHECKING:
-    from livewidgets.live.notifications import Notification, Notifications
+    from livewidgets.live.notification import Notification
+    from livewidgets.live.notifications import Notifications
     from livewidgets.live.table import LiveTable
 
 #: A severity's type, where it is not its own.
@@ -63,7 +64,7 @@ class Alerts(Subscription):
 
     def acknowledge(self, notification: Notification, by: str | None) -> Any:  # noqa: ANN401 - a Mutation
         """Write who took note, and when."""
-        from livewidgets.live.notifications import NotificationState
+        from livewidgets.live.notification import NotificationState
 
         update = getattr(self.table, "update", None)
         if update is None or notification.source is None:
@@ -76,9 +77,9 @@ class Alerts(Subscription):
         if by is not None and (shape is None or "acknowledged_by" in shape.types):
             values["acknowledged_by"] = by
         key = notification.source[1]
-        mutation = update(key if len(key) > 1 else key[0], values)
+        # Before the write, which takes the row out of the table at once; where it is refused, the row comes back as new.
         self._owner.change(notification, lambda: notification._end(NotificationState.ACKNOWLEDGED))  # noqa: SLF001
-        return mutation
+        return update(key if len(key) > 1 else key[0], values)
 
     # -- on the I/O thread -----------------------------------------------------------------------------------------
 
@@ -121,7 +122,7 @@ class Alerts(Subscription):
             return "Alert"
 
     def _type(self, row: Row) -> str:
-        from livewidgets.live.notifications import TYPES
+        from livewidgets.live.notification import TYPES
 
         said = str(row.get(self._severity) or "info").lower()
         kind = _TYPES.get(said, said)

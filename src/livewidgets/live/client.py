@@ -20,10 +20,12 @@ from livewidgets.errors import ClosedError, ConfigError, FilterError
 from livewidgets.live.credentials import Secret, Token, check_token
 from livewidgets.live.delivery import Mailbox
 from livewidgets.live.hook import Hook, open_hook
-from livewidgets.live.notifications import Notification, Notifications
+from livewidgets.live.notification import Notification
+from livewidgets.live.notifications import Notifications
 from livewidgets.live.presence import Presence, open_presence
 from livewidgets.live.request import Request
-from livewidgets.live.room import Room, Rooms
+from livewidgets.live.room import Room
+from livewidgets.live.room_link import Rooms
 from livewidgets.live.subscription import Subscription
 from livewidgets.live.table import LiveTable
 from livewidgets.live.thread import IoThread, io_thread

@@ -82,12 +82,12 @@ class Joiner(Generic[C]):
 
     # All of it on the I/O thread, but for reading.
 
-    def start(self) -> None:
-        """Begin; only the first call counts."""
+    def start(self, after: asyncio.Future[Any] | None = None) -> None:
+        """Begin once `after` is done; only the first call counts."""
         if self._task is None and not self.is_closed and not self._upstream.is_closed:
             self._upstream.joiners.add(self)
             self._upstream.note(self._label, is_behind=True)
-            self._task = self._upstream.thread.start(self._run(), f"livewidgets-join-{self.name}")
+            self._task = self._upstream.thread.start(self._run(after), f"livewidgets-join-{self.name}")
 
     async def close(self) -> None:
         """Leave, and end the task."""
@@ -127,9 +127,11 @@ class Joiner(Generic[C]):
                 f"{self.name} was not joined within {limit:g} s.", "Look at the status of the connection."
             ) from None
 
-    async def _run(self) -> None:
+    async def _run(self, after: asyncio.Future[Any] | None) -> None:
         upstream = self._upstream
         failures = opened = 0
+        if after is not None:
+            await asyncio.wait((after,))
         while True:
             wire = await upstream.connected()
             self._again.clear()

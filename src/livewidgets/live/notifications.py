@@ -8,12 +8,11 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from livewidgets.errors import CommandError
 from livewidgets.live.delivery import Mailbox, newest
+from livewidgets.live.notification import Notification, NotificationState, check
 from livewidgets.live.subscription import Subscription
 
 if TYPE_CHECKING:
@@ -23,109 +22,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TYPES = ("info", "success", "warning", "error")
 #: So many are kept; beyond that the oldest is forgotten, those that have ended first.
 MOST_KEPT = 200
-_TYPE_NAMES = ", ".join(TYPES)
-
-
-class NotificationState(StrEnum):
-    """What became of a notification."""
-
-    SHOWN = "shown"
-    #: It says that something is going on, and will say how it ended.
-    PENDING = "pending"
-    DISMISSED = "dismissed"
-    #: Its alert was acknowledged.
-    ACKNOWLEDGED = "acknowledged"
-
-
-@dataclass(eq=False)
-class Notification:
-    """One thing that the user is told; made by `Live.notify`. Its attributes are to be read only.
-
-    Attributes
-    ----------
-    id
-        Unlike any other's of this process.
-    text, type, title
-        What is said, and how urgent it is: ``info``, ``success``, ``warning`` or ``error``.
-    duration
-        For how long it is shown (seconds); None until it is dismissed.
-    key, group
-        Those of one key are one notification, counted; those of one group are shown together.
-    count
-        How often it was said.
-    created, changed
-        When it was said first and last, seconds since 1970.
-    source
-        The table and the key of the row that it tells of.
-    """
-
-    id: str
-    text: str
-    type: str
-    title: str
-    duration: float | None
-    key: str | None
-    group: str | None
-    created: float
-    changed: float
-    state: NotificationState = NotificationState.SHOWN
-    count: int = 1
-    source: tuple[str, tuple[Any, ...]] | None = None
-    _owner: Notifications | None = field(default=None, repr=False)
-
-    def __repr__(self) -> str:
-        # Without its text, which may name people.
-        return f"<Notification {self.id}: {self.type}, {self.state}>"
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is still to be seen."""
-        return self.state in (NotificationState.SHOWN, NotificationState.PENDING)
-
-    def dismiss(self) -> None:
-        """Take it away; a second call does nothing."""
-        self._change(lambda: self._end(NotificationState.DISMISSED))
-
-    def update(self, text: str | None = None, type: str | None = None) -> None:  # noqa: A002 - as `notify` has it
-        """Say something else in its place."""
-        if type is not None:
-            _check(text or self.text, type, self.duration)
-
-        def change() -> bool:
-            self.text = self.text if text is None else text
-            self.type = self.type if type is None else type
-            return self.is_open
-
-        self._change(change)
-
-    def done(self, text: str | None = None, duration: float | None = 5.0) -> None:
-        """Say that what was going on has succeeded."""
-        self._settle("success", text, duration)
-
-    def failed(self, text: str | None = None, duration: float | None = None) -> None:
-        """Say that what was going on has failed."""
-        self._settle("error", text, duration)
-
-    def _settle(self, kind: str, text: str | None, duration: float | None) -> None:
-        def change() -> bool:
-            if self.state is not NotificationState.PENDING:
-                return False
-            self.state, self.type, self.duration = NotificationState.SHOWN, kind, duration
-            self.text = self.text if text is None else text
-            return True
-
-        self._change(change)
-
-    def _end(self, state: NotificationState) -> bool:
-        was_open, self.state = self.is_open, state if self.is_open else self.state
-        return was_open
-
-    def _change(self, change: Callable[[], bool]) -> None:
-        if self._owner is not None:
-            self._owner.change(self, change)
 
 
 class Notifications:
@@ -174,7 +72,7 @@ class Notifications:
         source: tuple[str, tuple[Any, ...]] | None = None,
     ) -> Notification:
         """Tell the user something; see `Live.notify`."""
-        _check(text, type, duration)
+        check(text, type, duration)
         now = self._upstream.wall()
         state = NotificationState.PENDING if pending else NotificationState.SHOWN
         with self._lock:
@@ -413,15 +311,3 @@ class Notifications:
         claims = claims_of(self._claims.present)
         found = claims.get("email") or claims.get("sub")
         return None if found is None else str(found)
-
-
-def _check(text: object, kind: object, duration: object) -> None:
-    if not isinstance(text, str) or not text:
-        raise CommandError("A notification needs a text.", 'Write live.notify("Payment confirmed").')
-    if kind not in TYPES:
-        raise CommandError(f"There is no notification of type {kind!r}.", f"Use one of {_TYPE_NAMES}.")
-    is_time = isinstance(duration, int | float) and not isinstance(duration, bool) and duration > 0
-    if duration is not None and not is_time:
-        raise CommandError(
-            f"A notification cannot be shown for {duration!r} seconds.", "Give a number, or None to keep it."
-        )

@@ -10,7 +10,8 @@ from livewidgets.core.presence import Entry, PresenceChange, merge
 from livewidgets.errors import RoomError
 from livewidgets.live.delivery import Mailbox
 from livewidgets.live.presence_link import check_me
-from livewidgets.live.room import RoomHandle, RoomLink
+from livewidgets.live.room import RoomHandle
+from livewidgets.live.room_link import RoomLink
 
 if TYPE_CHECKING:
     from livewidgets.live.client import Live

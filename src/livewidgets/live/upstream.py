@@ -6,7 +6,6 @@ All of it runs on the I/O thread. The packages below (0.75 s of import) are load
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
 import threading
@@ -21,6 +20,7 @@ from livewidgets.core.connection import Connection, ConnectionState, ConnectionS
 from livewidgets.errors import ClosedError, LiveWidgetsError
 from livewidgets.live.credentials import Credentials, Token
 from livewidgets.live.follower import Follower
+from livewidgets.live.renewal import Renewal
 from livewidgets.live.request import Request, TableState
 from livewidgets.live.subscription import Subscription
 from livewidgets.live.thread import IoThread
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 __all__ = ["Token", "Upstream"]
-
-#: A wait for a token's end is cut into pieces of this (seconds): a machine that slept notices soon after.
-_NAP = 5.0
 
 
 class Upstream:
@@ -85,10 +82,10 @@ class Upstream:
         #: Called with each write that the database did not take.
         self.write_listeners: list[Callable[[Mutation], object]] = []
         self._task: asyncio.Task[Any] | None = None
-        self._freshness: asyncio.Task[Any] | None = None
         self._hurry = asyncio.Event()
         self._opened = asyncio.Event()
         self._machine = Connection(self.wall())
+        self._renewal = Renewal(self, self.credentials)
 
     def __repr__(self) -> str:
         return f"<Upstream {self.host}, {self._machine.state}>"
@@ -214,7 +211,7 @@ class Upstream:
             if wire is not None:
                 wire.tell_loss("is made again without an access token")
         else:
-            self._keep_fresh(wire, at_once=True)
+            self._renewal.start(wire, at_once=True)
 
     async def connected(self) -> Wire:
         """Wait for an open websocket."""
@@ -281,7 +278,7 @@ class Upstream:
                 machine.opened(wall())
                 self._tell_all()
                 self._opened.set()
-                self._keep_fresh(wire)
+                self._renewal.start(wire)
                 reason = await asyncio.shield(wire.lost)
                 await self._drop_wire()
                 delay = next(delays)
@@ -314,9 +311,7 @@ class Upstream:
 
     async def _drop_wire(self) -> None:
         self._opened.clear()
-        if self._freshness is not None:
-            self._freshness.cancel()
-            self._freshness = None
+        self._renewal.stop()
         wire, self._wire = self._wire, None
         if wire is not None:
             self._heard = wire.last_heard
@@ -330,47 +325,6 @@ class Upstream:
             if credentials.present is None or credentials.expired:
                 raise
             return credentials.present  # still good: the next try to renew it is soon enough
-
-    def _keep_fresh(self, wire: Wire, *, at_once: bool = False) -> None:
-        if self._freshness is not None:
-            self._freshness.cancel()
-        self._freshness = self.thread.start(self._freshen(wire, at_once=at_once), "livewidgets-token")
-
-    async def _freshen(self, wire: Wire, *, at_once: bool) -> None:
-        """Bring each token to REST and to the channels before the one before it expires."""
-        credentials = self.credentials
-        delays = backoff(random.random)
-        warned = False
-        while not wire.lost.done():
-            due = 0.0 if at_once else credentials.due_in()
-            if due is None and not at_once:
-                return
-            if due:
-                await asyncio.sleep(min(due, _NAP))
-                continue
-            before = credentials.present
-            try:
-                token = await credentials.ask()
-                if token is not None and (token != before or at_once):
-                    await self._spread(wire, token)
-                    delays = backoff(random.random)
-                    at_once = warned = False
-                    continue
-            except LiveWidgetsError as error:
-                if not warned:
-                    logger.warning("The access token could not be renewed; it is tried again. %s", error)
-                warned = True
-            await self.pause(1.0 + next(delays))
-
-    async def _spread(self, wire: Wire, token: str) -> None:
-        if self._rest is not None:
-            self._rest.set_token(token)
-        with contextlib.suppress(
-            TimeoutError
-        ):  # a stalled connection: its heartbeats tell, and the next one is new
-            async with asyncio.timeout(self.timings.request):
-                await wire.set_token(token)
-        self.hurry()
 
     def _release(self, follower: Follower) -> None:
         with self._lock:
