@@ -16,8 +16,10 @@ _LOUD = (
     "realtime._async.channel",
     "realtime._async.push",
     "httpx",
-    "httpcore.http11",
     "httpcore.connection",
+    "httpcore.http11",
+    "httpcore.http2",
+    "httpcore.proxy",
     "hpack.hpack",
     "websockets.client",
 )
@@ -28,11 +30,15 @@ def without_secrets(text: str) -> str:
     return _SECRETS.sub(lambda match: f"{match['name'] or ''}<key>", text)
 
 
+#: Below a warning these say frames with rows, or headers that repeat the query.
+_HOPELESS = ("realtime", "httpcore", "hpack")
+
+
 class _Discreet(logging.Filter):
-    """Masks secrets, and drops what `realtime` says below a warning: those lines hold rows."""
+    """Masks secrets, and drops what cannot be masked."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.levelno < logging.WARNING and record.name.startswith("realtime"):
+        if record.levelno < logging.WARNING and record.name.startswith(_HOPELESS):
             return False
         message = record.getMessage()
         masked = _QUERY.sub(r"\1?…", without_secrets(message))
