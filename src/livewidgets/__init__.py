@@ -16,6 +16,7 @@ from livewidgets import errors
 from livewidgets.core.change import Change, ChangeKind, Patch
 from livewidgets.core.connection import ConnectionState, ConnectionStatus
 from livewidgets.core.gap import Gap, GapReason
+from livewidgets.core.mutation import MutationState
 from livewidgets.core.presence import Entry, PresenceChange
 from livewidgets.errors import (
     ClosedError,
@@ -63,6 +64,7 @@ from livewidgets.live.room import Room, Sent
 from livewidgets.live.room_link import Broadcast
 from livewidgets.live.subscription import Subscription
 from livewidgets.live.table import LiveTable
+from livewidgets.live.writes_mutation import Mutation
 from livewidgets.session import connect, demo
 
 if TYPE_CHECKING:
@@ -94,6 +96,8 @@ __all__ = [
     "Live",
     "LiveTable",
     "LiveWidgetsError",
+    "Mutation",
+    "MutationState",
     "NoPrimaryKeyError",
     "NoRightsError",
     "NotAcknowledgedError",

@@ -152,7 +152,7 @@ def test_a_cut_while_the_first_snapshot_is_read(
     proxy.delay(0.05)
     far = open_live(url=proxy.url)
     table = far.table(data.name)
-    eventually(lambda: table._replica.snapshotting)
+    eventually(lambda: table._follower.replica.snapshotting)
     proxy.cut()
     eventually(lambda: far.status.state is ConnectionState.RECONNECTING)
     data.run("update {} set title = 'b' where id = 1")
