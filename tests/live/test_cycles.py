@@ -65,6 +65,7 @@ def test_a_thousand_cycles_leave_nothing(live: Live, make_table: MakeTable, caps
 
     def counts() -> dict[str, int]:
         eventually(is_idle, "something stayed open", limit=30.0)
+        eventually(lambda: thread.run(tasks()) < 10, "tasks stayed", limit=30.0)
         gc.collect()
         wire = upstream._wire
         assert wire is not None
@@ -80,7 +81,6 @@ def test_a_thousand_cycles_leave_nothing(live: Live, make_table: MakeTable, caps
 
     for number in range(100):
         cycle(number)
-    eventually(lambda: thread.run(tasks()) < 10)
     before = counts()
     tracemalloc.start()
     memory: list[int] = []

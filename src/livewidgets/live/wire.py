@@ -282,11 +282,12 @@ class Wire:
         config: RealtimeChannelConfig | None = None,
     ) -> realtime.AsyncRealtimeChannel:
         """Make a channel; a topic may be used again once its channel was left, where the inside is known."""
-        if topic in self._used and not self.quick:
-            # The package would take the end of the old channel for the end of the new one.
-            self.tell_loss("is made anew, to join a channel again")
-            raise self.lost.result()
-        self._used.add(topic)
+        if config is not None and not self.quick:  # all others have a topic of their own
+            if topic in self._used:
+                # The package would take the end of the old channel for the end of the new one.
+                self.tell_loss("is made anew, to join a channel again")
+                raise self.lost.result()
+            self._used.add(topic)
         channel = self._client.channel(topic, None if config is None else {"config": config})
         for binding in bindings:
             channel.on_postgres_changes(
