@@ -550,3 +550,11 @@ def test_reprs_show_no_values():
     bench = Bench(ROW)
     edit = bench.add(UPDATE, 1, {"a": "+15551234567"})
     assert "555" not in repr(edit) + repr(bench.queue) + repr(bench.overlay)
+
+
+def test_a_row_that_came_again_as_it_was_is_shown_once():
+    bench = Bench(ROW, order="b", limit=2, more=False)
+    bench.overlay.rows()
+    bench.hear(Change(DELETE, "t", {}, {"id": 1}), Change(INSERT, "t", dict(ROW), {}))
+    bench.add(UPDATE, 1, {"a": "y"})
+    assert bench.rows("a") == [("y",)]

@@ -176,7 +176,8 @@ class Overlay:
             return list((self._shown or {}).values())
         held = replica.held
         hidden = {id(held.rows[key]) for key in self._differing if key in held.rows}
-        rows = [row for row in replica.rows() if id(row) not in hidden]
+        # Not of `Replica.rows`: that may keep an equal row of before, which is another object.
+        rows = [row for row in held if id(row) not in hidden]
         for row in self._differing.values():
             if row is not None:
                 insort(rows, row, key=lambda one: held.entry(tuple(one[name] for name in replica.key), one))
