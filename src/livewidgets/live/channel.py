@@ -271,6 +271,8 @@ class RoomChannel(Channel):
         }
         super().__init__(wire, topic, (), translate, config)
         self._take = take
+        #: The key to be present by, or None.
+        self.presence = presence
 
     async def close(self) -> None:
         """Leave; nothing is told any more."""

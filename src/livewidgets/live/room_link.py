@@ -64,6 +64,8 @@ class RoomLink:
         self.gap_takers: list[Callable[[Gap], object]] = []
         self.presence: PresenceLink | None = None
         self._lost_at: float | None = None
+        #: Whether a channel was made before presence was wanted.
+        self._made = False
         self._sending = asyncio.Lock()
         self.joiner: Joiner[RoomChannel] = Joiner(
             upstream, f"The channel {topic!r}", self._make, on_open=self._opened, on_end=self._ended
@@ -85,9 +87,9 @@ class RoomLink:
         """Take part in presence from now on; a channel that is joined without has to be joined anew."""
         if self.presence is None:
             self.presence = PresenceLink(self.upstream, self.topic, key)
-            if self.joiner.channel is not None:
-                self._lost_at = self.upstream.wall()
-            self.joiner.join_again()  # also one that is being joined: it has not asked for presence
+            if self._made:
+                self._lost_at = self.upstream.wall() if self.joiner.channel is not None else None
+                self.joiner.join_again()  # also one that is still being joined: it has not asked for presence
         return self.presence
 
     async def send(self, event: str, payload: Mapping[str, Any]) -> None:
@@ -122,6 +124,7 @@ class RoomLink:
         )
 
     def _make(self, wire: Wire) -> RoomChannel:
+        self._made = True
         if self.presence is not None:
             self.presence.begin()
         return RoomChannel(
@@ -144,7 +147,8 @@ class RoomLink:
             for taker in tuple(self.gap_takers):
                 taker(gap)
         self._lost_at = None
-        if self.presence is not None:
+        # One that was made without presence is about to be joined anew; the server knows it by another key.
+        if self.presence is not None and channel.presence is not None:
             self.presence.opened(channel)
 
     def _ended(self, _: LiveWidgetsError) -> None:
