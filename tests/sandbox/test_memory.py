@@ -49,7 +49,7 @@ async def ask(client: httpx.AsyncClient, chance: random.Random) -> None:
 
 
 async def chat(url: str, chance: random.Random) -> None:
-    async with connect(url, compression=None, proxy=None) as socket:
+    async with connect(url, compression=None, proxy=None, close_timeout=1) as socket:
         with contextlib.suppress(websockets.ConnectionClosed):
             for number in range(FRAMES // SOCKETS):
                 frame = {
