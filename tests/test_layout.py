@@ -36,6 +36,7 @@ TESTED_IN = {
     "live/websocket": "live/test_wire",
     "live/channel": "live/test_table",
     "live/client": "live/test_table",
+    "live/closing": "live/test_table",
     "live/dataframe": "live/test_table",
     "live/follower": "live/test_table",
     "live/journal": "live/test_outages",

@@ -7,8 +7,7 @@ import uuid
 import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 from livewidgets.core.change import Change
@@ -17,6 +16,7 @@ from livewidgets.core.filters import Where
 from livewidgets.core.mutation_rules import Rule, parse_rule
 from livewidgets.core.order import Order
 from livewidgets.errors import ClosedError, ConfigError, FilterError
+from livewidgets.live.closing import Closing
 from livewidgets.live.credentials import Secret, Token, check_token
 from livewidgets.live.delivery import Mailbox
 from livewidgets.live.hook import Hook, open_hook
@@ -37,7 +37,7 @@ from livewidgets.live.writes_mutation import Mutation
 _CLOSE_LIMIT = 3.0
 
 
-class Live:
+class Live(Closing):
     """A connection to Supabase that is restored for ever; also a context manager.
 
     It begins to connect at once, on the I/O thread; nothing here waits for it.
@@ -400,14 +400,6 @@ class Live:
             # Where the thread is gone (the process ends, or was forked) there is nothing left to close.
             with contextlib.suppress(ClosedError, TimeoutError):
                 thread.run(self._upstream.close(), _CLOSE_LIMIT)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __del__(self) -> None:
         if not self._closed and self._upstream.thread.is_usable():

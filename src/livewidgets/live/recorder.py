@@ -16,13 +16,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from livewidgets.core.change import Key, Patch, Row
 from livewidgets.core.mask import keyed_hash
 from livewidgets.core.mask_cells import is_personal, masked_cell
 from livewidgets.errors import RecordingError
+from livewidgets.live.closing import Closing
 from livewidgets.live.delivery import merge
 from livewidgets.live.request import TableStatus
 from livewidgets.live.subscription import Subscription
@@ -79,7 +79,7 @@ def record(table: LiveTable, path: str | Path, *, masked: bool = True, timeout: 
     return Recording(table, Path(path), masked=masked)
 
 
-class Recording:
+class Recording(Closing):
     """A recording under way; `record` makes one.
 
     Attributes
@@ -263,14 +263,6 @@ class Recording:
         self._writer.join(_CLOSE_LIMIT)
         if self.error is not None:
             raise self.error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _check_ours(path: Path) -> None:

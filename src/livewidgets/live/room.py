@@ -8,7 +8,6 @@ import logging
 import weakref
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from livewidgets.core.gap import Gap, overflow
@@ -17,6 +16,7 @@ from livewidgets.errors import (
     CommandError,
     LiveWidgetsError,
 )
+from livewidgets.live.closing import Closing
 from livewidgets.live.delivery import Mailbox, newest
 from livewidgets.live.room_link import Broadcast, RoomLink
 from livewidgets.live.subscription import Subscription
@@ -71,7 +71,7 @@ class Sent:
         return asyncio.wrap_future(self._future).__await__()
 
 
-class RoomHandle:
+class RoomHandle(Closing):
     """What the handles of a room have in common.
 
     Parameters
@@ -131,14 +131,6 @@ class RoomHandle:
         for subscription in tuple(self._subscriptions):
             subscription.close()
         self._release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _check_open(self) -> None:
         if self._closed or self._live._upstream.is_closed:  # noqa: SLF001

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
+
+from livewidgets.live.closing import Closing
 
 
-class Subscription:
+class Subscription(Closing):
     """Ends a subscription when it is closed, once; also a context manager.
 
     Parameters
@@ -35,14 +35,6 @@ class Subscription:
             on_close, self._on_close = self._on_close, None
         if on_close is not None:
             on_close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<Subscription {self._name or 'to changes'}, {'closed' if self.closed else 'open'}>"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from html import escape
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from livewidgets.core.change import Key, Patch, Row
 from livewidgets.errors import ClosedError, NotReadyError
+from livewidgets.live.closing import Closing
 from livewidgets.live.delivery import Mailbox, Stream, merge
 from livewidgets.live.follower import Follower
 from livewidgets.live.request import TableState, TableStatus
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["LiveTable", "TableState", "TableStatus"]
 
 
-class LiveTable:
+class LiveTable(Closing):
     """The rows of a table, or a part of it, as they are in the database now.
 
     Made by `Live.table`. Handles with equal arguments share one set of rows and one channel, which is left when the
@@ -476,14 +476,6 @@ class LiveTable:
         for subscription in tuple(self._subscriptions):
             subscription.close()
         self._release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _check_open(self) -> None:
         if self._closed:

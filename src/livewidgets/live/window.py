@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from livewidgets.core.change import Patch
 from livewidgets.core.window import Columns, Window
 from livewidgets.core.window_measure import Measure
 from livewidgets.core.window_plan import Group, Value
 from livewidgets.errors import ClosedError
+from livewidgets.live.closing import Closing
 from livewidgets.live.subscription import Subscription
 from livewidgets.live.thread import io_thread
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from livewidgets.live.table import LiveTable
 
 
-class LiveWindow:
+class LiveWindow(Closing):
     """Measures of a table by time and series, up to this moment. Made by `LiveTable.window`.
 
     It keeps its table open until it is closed; also a context manager. Any thread may read.
@@ -93,14 +93,6 @@ class LiveWindow:
         """Stop following; a second call does nothing."""
         self._closed = True
         self._subscription.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _advance(self) -> None:
         if self._closed:
