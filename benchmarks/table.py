@@ -20,10 +20,14 @@ class Figure:
     peer: str = ""
     theirs: float | None = None
     budget: float | None = None
+    #: More is better.
+    rising: bool = False
 
     @property
     def ratio(self) -> str:
-        return "" if self.theirs is None else f"{self.theirs / self.ours:.1f} x"
+        if self.theirs is None:
+            return ""
+        return f"{self.ours / self.theirs if self.rising else self.theirs / self.ours:.1f} x"
 
 
 def median(measure: Callable[[], float], runs: int = 5) -> float:
@@ -34,7 +38,7 @@ def median(measure: Callable[[], float], runs: int = 5) -> float:
 
 def show(figures: Sequence[Figure]) -> None:
     """Print the figures as a table."""
-    table = Table(title="livewidgets: medians; the ratio is the peer's figure over ours")
+    table = Table(title="livewidgets: medians; the ratio says how many times better ours is than the peer's")
     table.add_column("what")
     for name in ("ours", "peer's", "ratio", "budget"):
         table.add_column(name, justify="right")
