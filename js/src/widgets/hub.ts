@@ -39,17 +39,32 @@ function initialize({ model, signal }: InitializeProps): HubExports {
     now: () => Date.now(),
     // A hidden page has no frames, but its hello must go out.
     soon: (call) => {
-      const timer = window.setTimeout(go, 100);
-      const frame = requestAnimationFrame(go);
-      function go(): void {
+      if (signal.aborted) return;
+      const stop = (): void => {
         window.clearTimeout(timer);
         cancelAnimationFrame(frame);
+        signal.removeEventListener("abort", stop);
+      };
+      const go = (): void => {
+        stop();
         call();
-      }
+      };
+      const timer = window.setTimeout(go, 100);
+      const frame = requestAnimationFrame(go);
+      signal.addEventListener("abort", stop);
     },
     later: (call, milliseconds) => {
-      const timer = window.setTimeout(call, milliseconds);
-      return () => window.clearTimeout(timer);
+      if (signal.aborted) return () => undefined;
+      const stop = (): void => {
+        window.clearTimeout(timer);
+        signal.removeEventListener("abort", stop);
+      };
+      const timer = window.setTimeout(() => {
+        stop();
+        call();
+      }, milliseconds);
+      signal.addEventListener("abort", stop);
+      return stop;
     },
     page: () => ({
       search: location.search,

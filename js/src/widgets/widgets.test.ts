@@ -61,6 +61,7 @@ const TRAITS = {
 let browser: FakeBrowser;
 let hubModel: FakeModel;
 let life: AbortController;
+const views: AbortController[] = [];
 let exports: HubExports;
 
 function mount(
@@ -71,6 +72,7 @@ function mount(
   const el = document.createElement("div");
   document.body.append(el);
   const control = new AbortController();
+  views.push(control);
   widget.render({ model, el, signal: control.signal, host: { getWidget: find } } as never);
   return { el, control, text: (selector: string): string => el.querySelector(selector)?.textContent ?? "" };
 }
@@ -111,6 +113,7 @@ beforeEach(() => {
   exports = hub.initialize({ model: hubModel, signal: life.signal });
 });
 afterEach(() => {
+  for (const view of views.splice(0)) view.abort();
   life.abort();
   document.body.replaceChildren();
   vi.unstubAllGlobals();
