@@ -83,6 +83,7 @@ class Upstream:
         self.write_listeners: list[Callable[[Mutation], object]] = []
         self._task: asyncio.Task[Any] | None = None
         self._hurry = asyncio.Event()
+        self._hurries = 0
         self._opened = asyncio.Event()
         self._machine = Connection(self.wall())
         self._renewal = Renewal(self, self.credentials)
@@ -183,6 +184,7 @@ class Upstream:
 
     def hurry(self) -> None:
         """End the waits before the next tries."""
+        self._hurries += 1
         self._hurry.set()
         self._hurry.clear()
 
@@ -257,6 +259,7 @@ class Upstream:
         delays = backoff(random.random)
         try:
             while True:
+                hurries = self._hurries
                 try:
                     wire = await self._connect()
                 except LiveWidgetsError as error:
@@ -266,7 +269,8 @@ class Upstream:
                     self._tell_all()
                     for follower in tuple(self._followers.values()):
                         follower.on_upstream_error(error)
-                    await self.pause(delay)
+                    # Who asked to retry now while this try was under way meant the next one.
+                    await self.pause(delay if hurries == self._hurries else 0.0)
                     if machine.state is not ConnectionState.REFUSED:
                         machine.retry(wall())
                         self._tell_all()
