@@ -32,9 +32,6 @@ It needs the extra ``livewidgets[sandbox]`` and pytest.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -180,7 +177,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxInfo]:
     try:
         yield info
     finally:
-        _stop(info.pid)
+        stop(info)
 
 
 @pytest.fixture
@@ -197,14 +194,3 @@ def fault_proxy(sandbox: SandboxInfo) -> Iterator[FaultProxy]:
     """Give a proxy in front of the sandbox that fails on command."""
     with FaultProxy.running(sandbox.url) as proxy:
         yield proxy
-
-
-def _stop(pid: int, timeout: float = 20.0) -> None:
-    """Stop a process that this run started, and wait for its end (the launcher reaps it)."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            os.kill(pid, 0)
-            time.sleep(_PAUSE)
-        os.kill(pid, signal.SIGKILL)

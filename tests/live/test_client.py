@@ -81,7 +81,7 @@ def test_a_closed_connection_is_closed(open_live: OpenLive) -> None:
     for call in (lambda: live.table("calls"), lambda: live.on_status(print)):
         with pytest.raises(ClosedError):
             call()
-    live._retry_now()
+    live.retry_now()
     assert live.status.state is ConnectionState.CLOSED
 
 

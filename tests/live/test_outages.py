@@ -90,13 +90,13 @@ def test_an_outage_longer_than_the_package_endures(
     proxy.cut()
 
     def tried_often() -> bool:
-        far._retry_now()  # the waits between are not what is tested
+        far.retry_now()  # the waits between are not what is tested
         return far.status.attempt > 7
 
     eventually(tried_often)
     data.run("insert into {} values (1, 'a')")
     proxy.restore()
-    far._retry_now()
+    far.retry_now()
     end_right(table, data)
 
 
@@ -118,7 +118,7 @@ def test_a_peer_that_falls_silent(far: Live, proxy: FaultProxy, make_table: Make
     eventually(lambda: table.status.state is TableState.STALE)
     assert time.monotonic() - started < QUICK.heartbeat + QUICK.heartbeat_reply + 1.5
     proxy.restore()
-    far._retry_now()
+    far.retry_now()
     end_right(table, data)
 
 
@@ -233,7 +233,7 @@ def test_retry_now_does_not_wait(open_live: OpenLive, proxy: FaultProxy, make_ta
     table = live.table(data.name)
     eventually(lambda: live.status.attempt > 0)
     proxy.restore()
-    live._retry_now()
+    live.retry_now()
     end_right(table.ready(), data)
 
 
@@ -280,7 +280,7 @@ def test_a_storm(far: Live, proxy: FaultProxy, make_table: MakeTable, sandbox: A
                 proxy.delay(0.02)
             before = plain.version
             proxy.restore()
-            far._retry_now()
+            far.retry_now()
             eventually(lambda was=before: plain.version > was, f"nothing came after {fault}")
     finally:
         stop.set()

@@ -507,7 +507,7 @@ def test_a_cut_before_the_answer_arrives(far: Live, proxy: FaultProxy, data: Tab
         assert mutation.state is MutationState.PENDING
         rival.commit()
     proxy.restore()
-    far._retry_now()
+    far.retry_now()
     row = mutation.result()
     if row is not None:
         assert row["version"] == (2 if kind == "update" else 1)  # written once
@@ -533,7 +533,7 @@ def test_without_a_connection_a_write_fails_at_once_or_waits(
     data.run(f"update {{}} set c = 'theirs' where id = '{A}'")
     data.run(f"update {{}} set b = 'theirs' where id = '{B}'")
     proxy.restore()
-    far._retry_now()
+    far.retry_now()
     assert [(mutation.result() or {})["version"] for mutation in waiting] == [3, 4, 5, 6, 7]
     assert (mended.result() or {})["a"] == "newer"
     with pytest.raises(ConflictError):

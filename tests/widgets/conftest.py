@@ -260,7 +260,7 @@ class MemoryLive(Live):
         listener(self.connection)
         return Subscription(lambda: self.listeners.remove(listener))
 
-    def _retry_now(self) -> None:
+    def retry_now(self) -> None:
         self.retries += 1
 
     def turn(self, **changes: Any) -> None:

@@ -369,8 +369,6 @@ class Live(Closing):
         """Try again now, where a retry is being waited for; closed, it stays closed."""
         self._upstream.thread.call(self._upstream.retry_now)
 
-    _retry_now = retry_now
-
     def set_access_token(self, access_token: Token | None) -> None:
         """Use another access token, or another function that gives one: somebody has signed in, or out.
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import random
 import threading
 import time
 from collections import deque
@@ -54,8 +53,6 @@ _count = itertools.count(1)
 _CHANGES_A_TURN = 500
 #: After so many audits that proved nothing, since the table never rests, it is read again; a large one more rarely.
 _DOUBTS = 5
-#: The slowest pace of trying a table again that cannot be followed (seconds).
-_SLOWEST_RETRY = 60.0
 #: Waiting for the first snapshot gives up after so many failed tries and seconds, or after so many seconds and one.
 _HOPELESS = ((3, 3.0), (1, 7.0))
 
@@ -216,10 +213,8 @@ class Follower:
                 await self._upstream.pause(self._delay(error, failures))
 
     def _delay(self, error: Exception, failures: int) -> float:
-        slow = isinstance(error, TableError | FilterError | KeyRefusedError)
-        first = self._upstream.timings.table_retry if slow else self._upstream.timings.rest_retry
-        # A random half keeps many tables from asking all at once.
-        return min(first * 2.0 ** max(failures - 1, 0), _SLOWEST_RETRY) * random.uniform(0.5, 1.0)  # noqa: S311
+        may_pass = not isinstance(error, TableError | FilterError | KeyRefusedError)
+        return self._upstream.timings.retry_delay(failures, may_pass=may_pass)
 
     def _lost(self, error: LiveWidgetsError) -> None:
         self._incoming.clear()

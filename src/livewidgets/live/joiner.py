@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -30,9 +29,6 @@ logger = logging.getLogger(__name__)
 C = TypeVar("C", bound=Channel)
 
 _count = itertools.count(1)
-
-#: The slowest pace of trying again what cannot be joined (seconds).
-_SLOWEST_RETRY = 60.0
 
 
 class Joiner(Generic[C]):
@@ -159,7 +155,7 @@ class Joiner(Generic[C]):
                 upstream.renew_token()
             self._end(wire.lost.result() if wire.lost.done() else error)
             if not wire.lost.done():
-                await upstream.pause(self._delay(error, failures))
+                await upstream.pause(upstream.timings.retry_delay(failures, may_pass=self._may_pass(error)))
 
     async def _until_the_end(self, channel: C, wire: Wire) -> LiveWidgetsError | None:
         again = asyncio.ensure_future(self._again.wait())
@@ -191,9 +187,3 @@ class Joiner(Generic[C]):
 
     def _may_pass(self, error: LiveWidgetsError) -> bool:
         return not isinstance(error, TableError | FilterError | KeyRefusedError | RoomError)
-
-    def _delay(self, error: LiveWidgetsError, failures: int) -> float:
-        timings = self._upstream.timings
-        first = timings.rest_retry if self._may_pass(error) else timings.table_retry
-        # A random half keeps many from asking all at once.
-        return min(first * 2.0 ** max(failures - 1, 0), _SLOWEST_RETRY) * random.uniform(0.5, 1.0)  # noqa: S311

@@ -129,7 +129,7 @@ class ReplayLive(Live):
         self.stage.thread.call(lambda: listener(self.status))
         return Subscription(lambda: None, "to a replay")
 
-    def _retry_now(self) -> None:
+    def retry_now(self) -> None:
         """Do nothing: there is nothing to try."""
 
     def close(self) -> None:

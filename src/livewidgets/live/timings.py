@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+#: Seconds between two tries of something that goes on failing, at most.
+_SLOWEST_RETRY = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +74,17 @@ class Timings:
     audit: float = 60.0
     clock_jump: float = 5.0
     wall: Callable[[], float] = time.time
+
+    def retry_delay(self, failures: int, *, may_pass: bool) -> float:
+        """Return the seconds to wait after so many failures in a row of what the open websocket serves.
+
+        Parameters
+        ----------
+        failures
+            How often it failed; the wait doubles with each, up to a minute.
+        may_pass
+            Whether trying again may help by itself; otherwise somebody has to mend something first.
+        """
+        first = self.rest_retry if may_pass else self.table_retry
+        # A random half keeps many from asking all at once.
+        return min(first * 2.0 ** max(failures - 1, 0), _SLOWEST_RETRY) * random.uniform(0.5, 1.0)  # noqa: S311

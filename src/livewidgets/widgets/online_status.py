@@ -57,7 +57,7 @@ class StatusSource:
             raise CommandError(f"OnlineStatus knows no command {name!r}.", "It knows: retry.")
         if self._live.status.state is ConnectionState.CLOSED:
             raise CommandError("The connection was closed.", "Connect again in the notebook.")
-        self._live._retry_now()  # noqa: SLF001
+        self._live.retry_now()
 
     def _describe(self, feed: OpenFeed, status: ConnectionStatus) -> None:
         feed.describe(status_meta(status, self._tables(), time.time()))
