@@ -10,7 +10,7 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
-from websockets.exceptions import ConnectionClosed, ConnectionClosedError
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
 from livewidgets.errors import SandboxStartError
 from livewidgets.sandbox.faults import FaultProxy
@@ -307,3 +307,29 @@ def test_a_proxy_that_cannot_restart_says_so():
     restarted = []
     FaultProxy(1, restart=lambda: restarted.append(True)).restart_backend()
     assert restarted == [True]
+
+
+async def test_a_message_is_sent_and_one_is_altered():
+    async with echo_through_a_proxy() as (proxy, url), connect(url) as websocket:
+        assert await answer(websocket) == "hello"
+        proxy.send("from nobody")
+        proxy.alter("change", lambda payload: payload.upper() + b"!" * 70_000)
+        async with asyncio.timeout(5):
+            assert await websocket.recv() == "from nobody"
+        assert await answer(websocket, "other") == "other"
+        assert await answer(websocket, "a change") == "A CHANGE" + "!" * 70_000
+        assert await answer(websocket, "a change") == "a change"
+
+
+async def test_a_gateway_that_lets_nobody_through():
+    async with echo_through_a_proxy() as (proxy, url), connect(url) as websocket:
+        proxy.refuse(401)
+        with pytest.raises(InvalidStatus) as caught:
+            await connect(url)
+        assert caught.value.response.status_code == 401
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(proxy.url)).status_code == 401
+        assert await answer(websocket) == "hello"  # who is in stays in
+        proxy.restore()
+        async with connect(url) as another:
+            assert await answer(another) == "hello"

@@ -16,7 +16,8 @@ Put your dashboard behind it and see what it makes of a bad day::
 
 What else can go wrong: `stall` (half-open), `delay`, `throttle`, `reset_connections` (with any close code), `drop`,
 `duplicate`, `truncate`, `swallow_heartbeats`, `answer_joins_late`, `send_garbage`, `restart_backend`. A series of them
-at set times is a `livewidgets.sandbox.faults_schedule.Schedule`.
+at set times is a `livewidgets.sandbox.faults_schedule.Schedule`. For what only a test knows to say there are `send`,
+`alter` and `refuse`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from livewidgets.errors import SandboxStartError
-from livewidgets.sandbox.faults_frames import garbage, listener, reset
+from livewidgets.sandbox.faults_frames import garbage, listener, refuse, reset, text_frame
 from livewidgets.sandbox.faults_pipe import Pipe, Rule, Weather
 
 #: Seconds that a fault may take to be in effect.
@@ -185,6 +186,18 @@ class FaultProxy:
         """Send every websocket's client messages that no protocol knows: the same for the same seed."""
         self._do(lambda: self._send(garbage(seed)))
 
+    def send(self, text: str) -> None:
+        """Send every websocket's client a message, as if it came from the server."""
+        self._do(lambda: self._send([text_frame(text.encode())]))
+
+    def alter(self, text: str, make: Callable[[bytes], bytes], count: int = 1) -> None:
+        """Pass the server's next websocket messages that hold a text on as a function makes them."""
+        self._do(lambda: self._weather.rules.append(Rule(text.encode(), 1, count, make=make)))
+
+    def refuse(self, status: int) -> None:
+        """Answer all new connections with an HTTP status, as a gateway does that does not let anybody through."""
+        self._do(lambda: setattr(self._weather, "refusal", status))
+
     def restart_backend(self) -> None:
         """Kill what stands behind the proxy and start it again; returns when it is back.
 
@@ -265,6 +278,9 @@ class FaultProxy:
     async def _serve(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         client_reader, client = await asyncio.open_connection(sock=connection)
+        if self._weather.refusal:
+            await refuse(client_reader, client, self._weather.refusal)
+            return
         try:
             server_reader, server = await asyncio.open_connection(*self._upstream)
         except OSError:

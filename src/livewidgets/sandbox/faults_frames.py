@@ -99,6 +99,18 @@ async def read_head(reader: asyncio.StreamReader) -> bytes:
         return await reader.read(_LONGEST_HEAD)
 
 
+async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, status: int) -> None:
+    """Answer one HTTP request with a status and no more, and end the connection."""
+    try:
+        await read_head(reader)
+        writer.write(f"HTTP/1.1 {status} No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())
+        await writer.drain()
+    except OSError:
+        pass  # who asked is gone
+    finally:
+        writer.close()
+
+
 async def read_chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
     """Read what comes, until the end."""
     while chunk := await reader.read(_CHUNK):

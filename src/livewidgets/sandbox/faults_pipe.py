@@ -5,10 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from livewidgets.sandbox.faults_frames import Frame, close_frame, read_chunks, read_frame, read_head, reset
+from livewidgets.sandbox.faults_frames import (
+    Frame,
+    close_frame,
+    read_chunks,
+    read_frame,
+    read_head,
+    reset,
+    text_frame,
+)
 
 #: Chunks that wait in one direction before the sender feels it.
 _QUEUED = 256
@@ -24,6 +32,7 @@ class Rule:
     copies: int
     left: int
     truncates: bool = False
+    make: Callable[[bytes], bytes] | None = None
 
 
 class Weather:
@@ -39,6 +48,8 @@ class Weather:
         Whether the clients' heartbeats get lost.
     join_delay
         Seconds that answers to joins are late.
+    refusal
+        The HTTP status that new connections are answered with; 0 for none.
     flowing
         Set while anything is passed on at all.
     """
@@ -52,6 +63,7 @@ class Weather:
         """Let the sun shine."""
         self.delay = self.rate = self.join_delay = 0.0
         self.swallows_heartbeats = False
+        self.refusal = 0
         self.rules.clear()
         self.flowing.set()
 
@@ -208,8 +220,11 @@ class Pipe:
             if rule is not None and rule.truncates:
                 yield frame.wire[: len(frame.wire) // 2]
                 return
+            wire = frame.wire
+            if rule is not None and rule.make is not None:
+                wire = text_frame(rule.make(frame.payload))
             for _ in range(1 if rule is None else rule.copies):
-                yield frame.wire
+                yield wire
 
 
 def _ref(frame: Frame) -> str:
