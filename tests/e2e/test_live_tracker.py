@@ -122,7 +122,7 @@ def test_updates_keep_coming_while_a_cell_runs(host: str, page: Page, calls, san
         expect(tracker).to_have_attribute("data-state", "busy")
         assert time.monotonic() - busy_at < 20
         expect(tracker).to_have_attribute("data-state", "live", timeout=30_000)
-        expect(page.locator(".lw-live-count")).to_have_text("6 live")
+        expect(page.locator(".lw-aside")).to_have_text("6 live")
 
 
 @HOSTS
@@ -159,7 +159,7 @@ def test_20_000_changes_end_right(
         wait_until(
             lambda: (
                 all(label_count(chips, label) == wanted.get(status) for status, label in LABELS.items())
-                and page.locator(".lw-live-count").inner_text() == f"{rows:,} live"
+                and page.locator(".lw-aside").inner_text() == f"{rows:,} live"
             ),
             30,
             f"the page to count {wanted}",

@@ -3,7 +3,8 @@ import type { LinkStatus } from "../lib/exchange";
 import type { Meta } from "../lib/protocol";
 import type { Row } from "../lib/rows";
 import { type FakeBrowser, fakeBrowser } from "../testing/browser";
-import { type CallTracker, type CallTrackerOptions, callTracker } from "./call_tracker";
+import { type CallTrackerOptions, callTracker } from "./call_tracker";
+import type { View } from "./shell";
 
 const NOW = Date.UTC(2026, 10, 22, 12);
 const ago = (seconds: number): string => new Date(NOW - seconds * 1000).toISOString();
@@ -68,7 +69,7 @@ const ROWS: [string, Row][] = [
 let browser: FakeBrowser;
 let root: HTMLElement;
 let control: AbortController;
-let view: CallTracker;
+let view: View<CallTrackerOptions>;
 let options: CallTrackerOptions;
 let time: number;
 const callbacks = {
@@ -131,7 +132,7 @@ describe("the list", () => {
   it("shows live calls and those just ended, the newest first", () => {
     feed(ROWS);
     expect(keys()).toEqual(["b", "a", "c"]);
-    expect(text(".lw-live-count")).toBe("2 live");
+    expect(text(".lw-aside")).toBe("2 live");
     expect(cell("a", "duration")).toBe("0:42");
     expect(cell("b", "buyer")).toBe("—");
     expect(cell("c", "value")).toContain("45.50");
@@ -182,7 +183,7 @@ describe("the list", () => {
     feed(many);
     expect(root.querySelectorAll(".lw-canvas .lw-row").length).toBeLessThan(60);
     expect(root.querySelector(".lw-grid")?.getAttribute("aria-rowcount")).toBe("20001");
-    expect(text(".lw-live-count")).toBe(`${new Intl.NumberFormat().format(20_000)} live`);
+    expect(text(".lw-aside")).toBe(`${new Intl.NumberFormat().format(20_000)} live`);
   });
 
   it("marks what arrives after the first snapshot, not the snapshot", () => {
@@ -251,7 +252,7 @@ describe("states", () => {
     feed([], null, { ...META, state: "loading" });
     expect(mark()).toBe("Loading");
     expect(root.querySelector<HTMLElement>(".lw-skeleton")?.hidden).toBe(false);
-    expect(text(".lw-live-count")).toBe("");
+    expect(text(".lw-aside")).toBe("");
     feed([]);
     expect(text(".lw-empty-title")).toBe("No calls right now");
     expect(mark()).toBe("Live");

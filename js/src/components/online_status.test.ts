@@ -2,14 +2,15 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { LinkStatus } from "../lib/exchange";
 import type { Meta } from "../lib/protocol";
 import { type FakeBrowser, fakeBrowser } from "../testing/browser";
-import { type OnlineStatus, onlineStatus } from "./online_status";
+import { type OnlineStatusOptions, onlineStatus } from "./online_status";
+import type { View } from "./shell";
 
 const NOW = Date.UTC(2026, 10, 22, 12);
 const LINK: LinkStatus = { state: "live", heardAt: NOW, skew: 0, busyMs: 0, ages: {} };
 let browser: FakeBrowser;
 let root: HTMLElement;
 let control: AbortController;
-let view: OnlineStatus;
+let view: View<OnlineStatusOptions>;
 let time: number;
 let answer: { resolve: () => void; reject: (error: unknown) => void };
 const onRetry = vi.fn(

@@ -2,12 +2,11 @@
 import { everySecond } from "../lib/clock";
 import { type Leg, type Overview, overview, readUpstream } from "../lib/connection";
 import { icon, make, painter, setIcon, setText, show } from "../lib/dom";
-import type { LinkStatus } from "../lib/exchange";
-import type { FeedUpdate } from "../lib/feed";
 import { count, text } from "../lib/format";
 import type { HealthFacts } from "../lib/health";
 import type { Trouble } from "../lib/protocol";
 import { applyTheme, watchTheme } from "../lib/theme";
+import type { View } from "./shell";
 
 export interface OnlineStatusOptions {
   theme: string;
@@ -20,13 +19,6 @@ export interface OnlineStatusCallbacks {
   onPainted(milliseconds: number): void;
 }
 
-export interface OnlineStatus {
-  setOptions(options: OnlineStatusOptions): void;
-  setFeed(update: FeedUpdate): void;
-  setLink(link: LinkStatus): void;
-  setLost(trouble: Trouble): void;
-}
-
 const CHEVRON = "M8 11 2.9 5.9 4 4.8l4 4 4-4 1.1 1.1z";
 /** Names of lagging tables that are worth reading. */
 const MOST_NAMES = 5;
@@ -37,7 +29,7 @@ export function onlineStatus(
   callbacks: OnlineStatusCallbacks,
   signal: AbortSignal,
   clock: () => number = () => Date.now(),
-): OnlineStatus {
+): View<OnlineStatusOptions> {
   const facts: HealthFacts = { link: null, meta: null, vouched: false, since: clock(), lost: null };
   let options: OnlineStatusOptions = { theme: "auto", size: "auto", compact: false };
   let open = false;
