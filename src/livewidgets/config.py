@@ -69,7 +69,7 @@ class Settings:
         """
         given = os.environ if env is None else env
         if url is None or key is None:
-            given = {**_read_file(dotenv if dotenv is not None else _nearest_file()), **_not_empty(given)}
+            given = {**_read_file(dotenv if dotenv is not None else nearest_file()), **_not_empty(given)}
         url = url if url is not None else given.get(URL_NAME)
         key = key if key is not None else next((given[name] for name in KEY_NAMES if given.get(name)), None)
         missing = [name for name, value in ((URL_NAME, url), (KEY_NAMES[0], key)) if not value]
@@ -161,7 +161,8 @@ def _read_file(path: Path | None) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def _nearest_file() -> Path | None:
+def nearest_file() -> Path | None:
+    """Find the first ``.env`` in the working folder or one above it."""
     return next((path for path in _candidates() if path.is_file()), None)
 
 
