@@ -6,18 +6,29 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+import jwt
 import psycopg
 import pytest
 
 from livewidgets.live.client import Live
+from livewidgets.live.table import LiveTable, TableState
 from livewidgets.live.timings import Timings
+from livewidgets.sandbox.faults import FaultProxy
+from livewidgets.sandbox.keys import Keys
 
 #: Short, so that a fault is over in a second; the order among them is as in the defaults.
 QUICK = Timings(open=3, heartbeat=0.3, heartbeat_reply=1.0, rest_retry=0.1, table_retry=0.3, refill=0.02)
 
+BackFrom = Callable[[str], AbstractContextManager[None]]
+Sign = Callable[[float], str]
+
 _number = itertools.count(1)
+
+#: The property of a test's report that holds a fault and the seconds from its end until all was back and right.
+_BACK = "back and right"
 
 
 def eventually(predicate: Callable[[], Any], message: str = "", limit: float = 10.0) -> Any:
@@ -30,6 +41,55 @@ def eventually(predicate: Callable[[], Any], message: str = "", limit: float = 1
         if time.monotonic() > deadline:
             raise AssertionError(message or "it did not come true in time")
         time.sleep(0.005)
+
+
+@pytest.fixture
+def back_from(record_property: Callable[[str, object], None]) -> BackFrom:
+    """Take the time from a fault's end, where the block begins, until all is right; the run's end tells it."""
+
+    @contextmanager
+    def taking(fault: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        record_property(_BACK, (fault, time.monotonic() - started))
+
+    return taking
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Tell how long it took after each fault; no test depends on it."""
+    taken = [
+        value
+        for report in terminalreporter.stats.get("passed", ())
+        if report.when == "call"
+        for name, value in report.user_properties
+        if name == _BACK
+    ]
+    if taken:
+        terminalreporter.section("after a fault, back and right within")
+        for fault, seconds in sorted(taken):
+            terminalreporter.write_line(f"{seconds:7.2f} s  {fault}")
+
+
+@pytest.fixture
+def sign(sandbox: Any) -> Sign:
+    """Make an access token of the manager that lives for so many seconds; no two are equal."""
+    secret = Keys.load(sandbox.data).secret
+    claims = jwt.decode(sandbox.manager_token, options={"verify_signature": False})
+    numbers = itertools.count()
+
+    def signed(life: float) -> str:
+        body = {**claims, "exp": int(time.time() + life), "jti": str(next(numbers))}
+        return jwt.encode(body, secret, algorithm="HS256")
+
+    return signed
+
+
+@pytest.fixture
+def proxy(sandbox: Any) -> Iterator[FaultProxy]:
+    """The network to the sandbox, ours to break."""
+    with FaultProxy.running(sandbox.url) as running:
+        yield running
 
 
 @pytest.fixture
@@ -47,6 +107,12 @@ def open_live(sandbox: Any) -> Iterator[Callable[..., Live]]:
     yield make
     for live in opened:
         live.close()
+
+
+@pytest.fixture
+def far(open_live: Callable[..., Live], proxy: FaultProxy) -> Live:
+    """A connection over that network."""
+    return open_live(url=proxy.url)
 
 
 @pytest.fixture
@@ -96,3 +162,22 @@ def make_table(sandbox_db: psycopg.Connection[Any]) -> Iterator[Callable[..., Ta
     yield make
     for table in made:
         table.drop()
+
+
+def is_right(table: LiveTable, data: Table) -> bool:
+    """Whether a table is live and what a select returns."""
+    if table.status.state is not TableState.LIVE:
+        return False
+    return sorted((row["id"], row["title"]) for row in table.rows()) == data.rows("id, title")
+
+
+def end_right(table: LiveTable, data: Table) -> None:
+    """Wait until it is."""
+    eventually(lambda: is_right(table, data), f"{table!r} is not what a select returns")
+
+
+def comes_back(table: LiveTable, data: Table) -> None:
+    """Wait until it is, and then once more for a change: that one comes by the stream, no audit is due."""
+    end_right(table, data)
+    data.run("insert into {} (id, title) values (%s, 'after the fault')", 1_000_000 + next(_number))
+    end_right(table, data)

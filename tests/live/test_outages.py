@@ -6,50 +6,27 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import jwt
 import psycopg
 import pytest
 
 from livewidgets.core.change import Patch
 from livewidgets.core.connection import ConnectionState, ConnectionStatus
 from livewidgets.live.client import Live
-from livewidgets.live.table import LiveTable, TableState
+from livewidgets.live.table import TableState
 from livewidgets.live.timings import Timings
 from livewidgets.sandbox.faults import FaultProxy
-from livewidgets.sandbox.keys import Keys
-from tests.live.conftest import QUICK, Table, eventually
+from tests.live.conftest import QUICK, BackFrom, Table, comes_back, end_right, eventually
 
 MakeTable = Callable[..., Table]
 OpenLive = Callable[..., Live]
 
 
-@pytest.fixture
-def proxy(sandbox: Any) -> Iterator[FaultProxy]:
-    """The network to the sandbox, ours to break."""
-    with FaultProxy.running(sandbox.url) as running:
-        yield running
-
-
-@pytest.fixture
-def far(open_live: OpenLive, proxy: FaultProxy) -> Live:
-    """A connection over that network."""
-    return open_live(url=proxy.url)
-
-
-def is_right(table: LiveTable, data: Table) -> bool:
-    if table.status.state is not TableState.LIVE:
-        return False
-    return sorted((row["id"], row["title"]) for row in table.rows()) == data.rows("id, title")
-
-
-def end_right(table: LiveTable, data: Table) -> None:
-    eventually(lambda: is_right(table, data), f"{table!r} is not what a select returns")
-
-
-def test_an_outage_with_changes_meanwhile(far: Live, proxy: FaultProxy, make_table: MakeTable) -> None:
+def test_an_outage_with_changes_meanwhile(
+    far: Live, proxy: FaultProxy, make_table: MakeTable, back_from: BackFrom
+) -> None:
     data = make_table()
     data.run("insert into {} select g, 'a' from generate_series(1, 100) g")
     table, other = far.table(data.name).ready(), far.table(data.name, where={"id": ("gt", 50)}).ready()
@@ -68,8 +45,9 @@ def test_an_outage_with_changes_meanwhile(far: Live, proxy: FaultProxy, make_tab
     data.run("delete from {} where id = 70")
     time_before = table.age
     eventually(lambda: (table.age or 0) > (time_before or 0))
-    proxy.restore()
-    end_right(table, data)
+    with back_from("an outage: with changes meanwhile"):
+        proxy.restore()
+        end_right(table, data)
     eventually(lambda: len(other) == 51)
     eventually(lambda: far.status.state is ConnectionState.LIVE)
     assert far.status.error is None
@@ -83,7 +61,7 @@ def test_an_outage_with_changes_meanwhile(far: Live, proxy: FaultProxy, make_tab
 
 
 def test_an_outage_longer_than_the_package_endures(
-    far: Live, proxy: FaultProxy, make_table: MakeTable
+    far: Live, proxy: FaultProxy, make_table: MakeTable, back_from: BackFrom
 ) -> None:
     data = make_table()
     table = far.table(data.name).ready()
@@ -95,21 +73,27 @@ def test_an_outage_longer_than_the_package_endures(
 
     eventually(tried_often)
     data.run("insert into {} values (1, 'a')")
-    proxy.restore()
-    far.retry_now()
-    end_right(table, data)
+    with back_from("an outage: longer than the package endures"):
+        proxy.restore()
+        far.retry_now()
+        comes_back(table, data)
 
 
 @pytest.mark.parametrize("code", [None, 1000, 1001, 1011, 1012])
-def test_connections_that_end(far: Live, proxy: FaultProxy, make_table: MakeTable, code: int | None) -> None:
+def test_connections_that_end(
+    far: Live, proxy: FaultProxy, make_table: MakeTable, code: int | None, back_from: BackFrom
+) -> None:
     data = make_table()
     table = far.table(data.name).ready()
-    proxy.reset_connections(code)
-    data.run("insert into {} values (1, 'a')")
-    end_right(table, data)
+    with back_from(f"a connection that ends: {f'close {code}' if code else 'reset'}"):
+        proxy.reset_connections(code)
+        data.run("insert into {} values (1, 'a')")
+        comes_back(table, data)
 
 
-def test_a_peer_that_falls_silent(far: Live, proxy: FaultProxy, make_table: MakeTable) -> None:
+def test_a_peer_that_falls_silent(
+    far: Live, proxy: FaultProxy, make_table: MakeTable, back_from: BackFrom
+) -> None:
     data = make_table()
     table = far.table(data.name).ready()
     proxy.stall()
@@ -117,35 +101,59 @@ def test_a_peer_that_falls_silent(far: Live, proxy: FaultProxy, make_table: Make
     data.run("insert into {} values (1, 'a')")
     eventually(lambda: table.status.state is TableState.STALE)
     assert time.monotonic() - started < QUICK.heartbeat + QUICK.heartbeat_reply + 1.5
-    proxy.restore()
-    far.retry_now()
-    end_right(table, data)
+    with back_from("a peer that falls silent"):
+        proxy.restore()
+        far.retry_now()
+        comes_back(table, data)
 
 
-def test_heartbeats_that_are_lost(far: Live, proxy: FaultProxy, make_table: MakeTable) -> None:
+def test_closing_does_not_wait_for_a_silent_peer(
+    open_live: OpenLive, proxy: FaultProxy, make_table: MakeTable, back_from: BackFrom
+) -> None:
+    data = make_table()
+    far = open_live(url=proxy.url)
+    far.table(data.name).ready()
+    proxy.stall()
+    with back_from("a peer that falls silent: closed meanwhile, and connected anew"):
+        far.close()
+        proxy.restore()
+        comes_back(open_live(url=proxy.url).table(data.name).ready(), data)
+
+
+@pytest.mark.parametrize("lost", ["the answers", "the heartbeats"])
+def test_heartbeats_that_are_lost(
+    far: Live, proxy: FaultProxy, make_table: MakeTable, lost: str, back_from: BackFrom
+) -> None:
     data = make_table()
     table = far.table(data.name).ready()
     seen: list[ConnectionStatus] = []
     far._watch_status(seen.append)
-    proxy.drop('"topic":"phoenix"')
+    if lost == "the answers":
+        proxy.drop('"topic":"phoenix"')
+    else:
+        proxy.swallow_heartbeats()
     eventually(lambda: any(status.state is ConnectionState.RECONNECTING for status in seen))
-    proxy.restore()
-    data.run("insert into {} values (1, 'a')")
-    end_right(table, data)
+    with back_from(f"heartbeats without an answer: {lost} are lost"):
+        proxy.restore()
+        data.run("insert into {} values (1, 'a')")
+        comes_back(table, data)
 
 
-def test_changes_that_come_twice(far: Live, proxy: FaultProxy, make_table: MakeTable) -> None:
+def test_changes_that_come_twice(
+    far: Live, proxy: FaultProxy, make_table: MakeTable, back_from: BackFrom
+) -> None:
     data = make_table()
     table = far.table(data.name).ready()
     proxy.duplicate('"event":"postgres_changes"', 6)
-    data.run("insert into {} values (1, 'a'), (2, 'b'), (3, 'c')")
-    data.run("update {} set title = 'B' where id = 2")
-    data.run("delete from {} where id = 1")
-    end_right(table, data)
+    with back_from("changes that come twice"):
+        data.run("insert into {} values (1, 'a'), (2, 'b'), (3, 'c')")
+        data.run("update {} set title = 'B' where id = 2")
+        data.run("delete from {} where id = 1")
+        comes_back(table, data)
 
 
 def test_a_cut_while_the_first_snapshot_is_read(
-    open_live: OpenLive, proxy: FaultProxy, make_table: MakeTable
+    open_live: OpenLive, proxy: FaultProxy, make_table: MakeTable, back_from: BackFrom
 ) -> None:
     data = make_table()
     data.run("insert into {} select g, 'a' from generate_series(1, 4000) g")
@@ -156,24 +164,26 @@ def test_a_cut_while_the_first_snapshot_is_read(
     proxy.cut()
     eventually(lambda: far.status.state is ConnectionState.RECONNECTING)
     data.run("update {} set title = 'b' where id = 1")
-    proxy.restore()
-    end_right(table.ready(), data)
+    with back_from("an outage: while the first snapshot is read"):
+        proxy.restore()
+        comes_back(table.ready(), data)
 
 
 def test_the_stream_of_the_database_restarts(
-    live: Live, make_table: MakeTable, sandbox_db: psycopg.Connection[Any]
+    live: Live, make_table: MakeTable, sandbox_db: psycopg.Connection[Any], back_from: BackFrom
 ) -> None:
     data = make_table()
     table = live.table(data.name).ready()
     # Realtime loses its replication connection and what happens before the next; it says so by a second "Subscribed".
-    sandbox_db.execute("select pg_terminate_backend(pid) from pg_stat_replication")
-    data.run("insert into {} values (1, 'a')")
-    end_right(table, data)
-    data.run("insert into {} values (2, 'b')")
-    end_right(table, data)
+    with back_from("the stream of the database restarts"):
+        sandbox_db.execute("select pg_terminate_backend(pid) from pg_stat_replication")
+        data.run("insert into {} values (1, 'a')")
+        comes_back(table, data)
 
 
-def test_a_machine_that_slept_reads_everything_again(open_live: OpenLive, make_table: MakeTable) -> None:
+def test_a_machine_that_slept_reads_everything_again(
+    open_live: OpenLive, make_table: MakeTable, back_from: BackFrom
+) -> None:
     ahead = [0.0]
     timings = Timings(heartbeat=0.05, wall=lambda: time.time() + ahead[0])
     live = open_live(timings=timings)
@@ -184,60 +194,46 @@ def test_a_machine_that_slept_reads_everything_again(open_live: OpenLive, make_t
     end_right(table, data)
     seen: list[ConnectionState] = []
     live._watch_status(lambda status: seen.append(status.state))
-    ahead[0] = 3600.0
-    eventually(lambda: ConnectionState.RECONNECTING in seen)
-    end_right(table, data)
+    with back_from("a machine that slept"):
+        ahead[0] = 3600.0
+        eventually(lambda: ConnectionState.RECONNECTING in seen)
+        comes_back(table, data)
 
 
-def test_a_token_that_expires_is_asked_for_again(
-    open_live: OpenLive, sandbox: Any, make_table: MakeTable
+def test_a_thread_that_was_held_up_blames_nobody(
+    live: Live, make_table: MakeTable, back_from: BackFrom
 ) -> None:
-    keys = Keys.load(sandbox.data)
-    claims = jwt.decode(sandbox.manager_token, options={"verify_signature": False})
-    asked: list[float] = []
-
-    def token() -> str:
-        asked.append(time.time())
-        life = 2 if len(asked) == 1 else 3600
-        return jwt.encode({**claims, "exp": int(time.time()) + life}, keys.secret, algorithm="HS256")
-
-    live = open_live(token=token)
-    data = make_table()
-    table = live.table(data.name).ready()
-    states: list[TableState] = []
-    table._tap(lambda patch: None, lambda status: states.append(status.state))
-    eventually(lambda: len(asked) > 1, "the token was not renewed")
-    data.run("insert into {} values (1, 'a')")
-    end_right(table, data)
-    assert TableState.ERROR not in states
-
-
-def test_a_thread_that_was_held_up_blames_nobody(live: Live, make_table: MakeTable) -> None:
     data = make_table()
     table = live.table(data.name).ready()
     seen: list[ConnectionState] = []
     live._watch_status(lambda status: seen.append(status.state))
     # As a cell does that keeps the interpreter to itself for longer than a heartbeat may take.
     live._upstream.thread.call(time.sleep, QUICK.heartbeat + QUICK.heartbeat_reply + 0.7)
-    data.run("insert into {} values (1, 'a')")
-    end_right(table, data)
+    with back_from("a thread that was held up"):
+        data.run("insert into {} values (1, 'a')")
+        comes_back(table, data)
     told = len(seen)
     eventually(lambda: len(seen) > told + 1)  # two more heartbeats
     assert ConnectionState.RECONNECTING not in seen
 
 
-def test_retry_now_does_not_wait(open_live: OpenLive, proxy: FaultProxy, make_table: MakeTable) -> None:
+def test_retry_now_does_not_wait(
+    open_live: OpenLive, proxy: FaultProxy, make_table: MakeTable, back_from: BackFrom
+) -> None:
     data = make_table()
     proxy.cut()
     live = open_live(url=proxy.url)
     table = live.table(data.name)
     eventually(lambda: live.status.attempt > 0)
-    proxy.restore()
-    live.retry_now()
-    end_right(table.ready(), data)
+    with back_from("an outage: from the start, retried by hand"):
+        proxy.restore()
+        live.retry_now()
+        comes_back(table.ready(), data)
 
 
-def test_a_storm(far: Live, proxy: FaultProxy, make_table: MakeTable, sandbox: Any) -> None:
+def test_a_storm(
+    far: Live, proxy: FaultProxy, make_table: MakeTable, sandbox: Any, back_from: BackFrom
+) -> None:
     """Writes go on while everything that can happen to a network happens to it, by a seeded throw of dice."""
     data = make_table()
     plain = far.table(data.name).ready()
@@ -285,7 +281,8 @@ def test_a_storm(far: Live, proxy: FaultProxy, make_table: MakeTable, sandbox: A
     finally:
         stop.set()
         writer.join()
-    end_right(plain, data)
+    with back_from("a storm of faults"):
+        end_right(plain, data)
     eventually(
         lambda: (
             [row["id"] for row in window.rows()]

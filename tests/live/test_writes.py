@@ -27,12 +27,14 @@ from livewidgets.errors import (
     NotReadyError,
     NotSettledError,
     ReadOnlyError,
+    RowNotAddedError,
     RowVanishedError,
     UnknownColumnError,
     WriteRefusedError,
 )
 from livewidgets.live.client import Live
 from livewidgets.live.table import LiveTable, TableState
+from livewidgets.live.thread import io_thread
 from livewidgets.live.writes_errors import GeneratedColumnError, write_error
 from livewidgets.live.writes_mutation import Mutation
 from livewidgets.live.writes_values import is_uuid_column, plain_key, plain_row
@@ -404,6 +406,59 @@ def test_three_clients_edit_one_row_and_no_update_is_lost(
     assert selected(data)[0] == (A, f"a{last}", f"b{last}", f"c{last}", 1, 3 * rounds + 1)
 
 
+def by_hand(mine: Any, theirs: Any, base: Any) -> Any:
+    """Count together what was counted apart; what else I changed is mine."""
+    changed = {name: value for name, value in mine.items() if value != base[name]}
+    return {**theirs, **changed, "n": theirs["n"] + mine["n"] - base["n"]}
+
+
+@pytest.mark.parametrize("rule", ["server", "mine", "merge", by_hand])
+def test_three_clients_edit_one_row_at_once(
+    open_live: OpenLive, sandbox: Any, data: Table, rule: Any
+) -> None:
+    data.run("update {} set n = 0")
+    tables = [
+        open_live(token=sandbox.manager_token).table(data.name, conflict=rule).ready() for _ in range(3)
+    ]
+    eventually(lambda: all(table[A]["n"] == 0 for table in tables))
+    rounds = 8
+    start = threading.Barrier(3)
+    made: list[Mutation] = []
+
+    def edit(table: LiveTable, who: int) -> None:
+        async def write() -> Mutation:
+            # On the I/O thread nothing comes between the look and the edit. One's own column, and one that all raise.
+            return table.update(A, {"abc"[who]: f"{who}.{n}", "n": table[A]["n"] + 1})
+
+        start.wait()
+        for n in range(rounds):
+            made.append(io_thread().run(write()))
+            if n % 2 or rule is by_hand:  # a rule of one's own is given the row that the edit before made
+                made[-1]._answered.exception(timeout=20)
+
+    threads = [threading.Thread(target=edit, args=(table, who)) for who, table in enumerate(tables)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    end_right(data, *tables)
+    assert len(made) == 3 * rounds
+    states = {state: sum(one.state is state for one in made) for state in MutationState}
+    ((_, *row, n, version),) = (row for row in selected(data) if row[0] == A)
+    # What is said to be written was, once each; what is not was not.
+    assert version == 2 + states[MutationState.SYNCED]
+    assert states[MutationState.SYNCED] + states[MutationState.CONFLICT] == len(made)
+    assert states[MutationState.SYNCED] >= 1
+    if rule in ("mine", by_hand):
+        assert states[MutationState.CONFLICT] == 0
+    if rule is by_hand:
+        assert n == 3 * rounds
+    if rule == "mine":
+        assert row == [f"{who}.{rounds - 1}" for who in range(3)]
+    if rule == "server":
+        assert n == states[MutationState.SYNCED]  # no lost update
+
+
 def held_back(data: Table, statement: str) -> psycopg.Connection[Any]:
     """Another writer who holds the row and has not committed yet."""
     rival = psycopg.connect(data.db.info.dsn + f" password={data.db.info.password}")
@@ -540,6 +595,66 @@ def test_without_a_connection_a_write_fails_at_once_or_waits(
         lost.result()
     end_right(data, table, patient)
     assert (table[A]["a"], table[A]["c"], table[B]["b"]) == ("4", "theirs", "theirs")
+
+
+def test_a_refusal_in_the_offline_queue_stops_nothing_but_what_stands_on_it(
+    far: Live, proxy: FaultProxy, data: Table
+) -> None:
+    table = far.table(data.name, offline="queue").ready()
+    proxy.cut()
+    eventually(lambda: table.status.state is TableState.STALE)
+    taken = str(UUID(int=3))
+    refused = table.update(A, {"n": 100, "c": "lost"})
+    others = [table.update(A, {"n": 5}), table.update(B, {"b": "good"})]
+    standing = [table.insert({"id": taken, "a": "mine"}), table.update(taken, {"b": "mine"})]
+    gone = table.delete(taken)
+    last = table.update(B, {"c": "last"})
+    assert taken not in table
+    data.run(f"insert into {{}} (id, a) values ('{taken}', 'theirs')")
+    proxy.restore()
+    far.retry_now()
+    with pytest.raises(WriteRefusedError, match="_n_check"):
+        refused.result()
+    assert [(mutation.result() or {})["version"] for mutation in (*others, last)] == [2, 2, 3]
+    with pytest.raises(WriteRefusedError, match="with this key"):
+        standing[0].result()
+    with pytest.raises(RowNotAddedError):
+        standing[1].result()
+    assert gone.result() is None  # there was nothing to delete
+    end_right(data, table)
+    assert (table[A]["n"], table[A]["c"], table[B]["b"], table[B]["c"]) == (5, "c", "good", "last")
+    assert (table[taken]["a"], table[taken]["b"]) == ("theirs", None)
+
+
+def test_an_undo_without_a_connection_fails_at_once_or_waits(
+    far: Live, proxy: FaultProxy, data: Table
+) -> None:
+    table = far.table(data.name).ready()
+    patient = far.table(data.name, offline="queue").ready()
+    hasty, kept = table.update(A, {"a": "new"}), patient.update(B, {"a": "new"})
+    lost = patient.update(A, {"b": "mine"})
+    removed = patient.insert({"a": "inserted"})
+    for mutation in (hasty, kept, lost, removed):
+        mutation.result()
+    end_right(data, table, patient)
+    proxy.cut()
+    eventually(lambda: table.status.state is TableState.STALE)
+    with pytest.raises(NotConnectedError):
+        hasty.undo()
+    undone = [kept.undo(), lost.undo(), removed.undo()]
+    again = undone[0].undo()  # an undo may be undone there, too
+    assert (patient[A]["b"], patient[B]["a"]) == ("b", "new")
+    assert removed.key[0] not in patient
+    data.run(f"update {{}} set b = 'theirs' where id = '{A}'")
+    proxy.restore()
+    far.retry_now()
+    assert (undone[0].result() or {})["a"] == "a"
+    assert (again.result() or {})["a"] == "new"
+    with pytest.raises(ConflictError):
+        undone[1].result()
+    assert undone[2].result() is None
+    end_right(data, table, patient)
+    assert (table[A]["a"], table[A]["b"], table[B]["a"]) == ("new", "theirs", "new")
 
 
 def test_the_offline_queue_is_bounded(
