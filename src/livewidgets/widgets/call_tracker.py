@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import traitlets
 
 from livewidgets.core.change import Key, Patch, Row
 from livewidgets.core.frame import key_text
-from livewidgets.errors import ClosedError, CommandError
 from livewidgets.live.client import Live
-from livewidgets.live.subscription import Subscription
-from livewidgets.live.table import LiveTable, TableState, TableStatus
+from livewidgets.live.table import LiveTable
 from livewidgets.traits import Flag, Number, OptionalText, Owner, Pixels, Text, Texts
 from livewidgets.widgets.assets import bundle
 from livewidgets.widgets.base import LiveWidget
 from livewidgets.widgets.calls import COLUMNS, Board, call_cells, masked_caller, number_of, open_caller
 from livewidgets.widgets.exchange import OpenFeed
+from livewidgets.widgets.lease import Borrowed, Lease, own
 from livewidgets.widgets.lookup import Lookup, open_lookup
-from livewidgets.widgets.trouble import trouble
+from livewidgets.widgets.tables import TablesSource
 
 #: The newest calls that are followed where the tracker opens the table itself.
 WINDOW = 5_000
@@ -36,72 +35,64 @@ NAMES = {
 }
 
 
-class CallSource:
-    """Calls of a table as a feed; everything but `close` runs on the I/O thread.
+class CallSource(TablesSource):
+    """Calls of a table as a feed.
 
     Attributes
     ----------
-    calls, linger, masked
-        What is shown, and how. To be changed by `Hub.refresh` only.
+    linger
+        Seconds that an ended call stays. To be changed by `Hub.refresh` only.
     """
 
     columns: tuple[str, ...] = COLUMNS
+    component = "CallTracker"
 
     def __init__(
-        self, calls: LiveTable, names: Mapping[str, Lookup], bids: Lookup, *, linger: float, masked: bool
+        self, calls: Lease, names: Mapping[str, Lookup], bids: Lookup, *, linger: float, masked: bool
     ) -> None:
-        self.calls = calls
+        super().__init__({"calls": calls}, masked=masked)
         self.linger = linger
-        self.masked = masked
         self._names = names
         self._bids = bids
-        self._tap: Subscription | None = None
         self._board = Board(linger)
         self._rows: dict[str, Row] = {}
-        self._status: TableStatus | None = None
 
-    def open(self, feed: OpenFeed) -> Callable[[], None]:
-        """Begin to project, from the rows that there are."""
-        table = self.calls
+    def begin(self, feed: OpenFeed) -> None:
+        """Show the calls that live, and those that ended just now."""
         self._board, self._rows = Board(self.linger), {}
         for lookup in (*self._names.values(), self._bids):
             lookup.follow(lambda: self._rename(feed))
-        try:
-            self._tap = table._tap(  # noqa: SLF001 - same house, I/O thread
-                lambda patch: self._patch(feed, patch), lambda status: self._note(feed, status)
-            )
-        except ClosedError:
-            self._status = table.status
-        replica = table._replica  # noqa: SLF001
-        shown = self._judge({tuple(row.get(name) for name in replica.key): row for row in replica.rows()})
+        shown = self._judge(self.rows("calls"))
         feed.replace({key: self._cells(row) for key, row in shown.items()})
-        self._describe(feed)
         self._wind(feed)
-        return self._rest
 
-    def beat(self, feed: OpenFeed) -> float | None:
-        """Notice that the user has closed the table; return its age."""
-        if self._tap is None or self._tap.closed:
-            self._status = self.calls.status
-            self._describe(feed)
-        return self.calls.age
+    def patch(self, feed: OpenFeed, name: str, patch: Patch) -> None:
+        """Put what changed on the board, or take it down."""
+        removed = [key_text(key) for key in patch.removed]
+        for key in removed:
+            self._board.drop(key)
+            self._rows.pop(key, None)
+        shown = self._judge(patch.upserted)
+        feed.apply({key: self._cells(row) for key, row in shown.items()}, removed)
+        self._wind(feed)
 
-    def command(self, name: str, args: object) -> None:
-        """Refuse: the tracker only shows."""
-        raise CommandError(f"CallTracker knows no command {name!r}.", "It knows none.")
-
-    def close(self) -> None:
-        """Close the lookups, from any thread."""
-        for lookup in (*self._names.values(), self._bids):
-            lookup.close()
-
-    def _rest(self) -> None:
-        tap, self._tap = self._tap, None
-        if tap is not None:
-            tap.close()
+    def rest(self) -> None:
+        """Forget the board; the names stay."""
         for lookup in (*self._names.values(), self._bids):
             lookup.rest()
         self._board, self._rows = Board(self.linger), {}
+
+    def details(self, feed: OpenFeed) -> Mapping[str, Any]:
+        """Old calls that the window does not hold are no loss, unless calls that live may be among them."""
+        table = self.table("calls")
+        limit = table.limit
+        return {"partial": table.status.partial and (limit is None or self._board.live > limit // 2)}
+
+    def close(self) -> None:
+        """Close the table and the lookups, from any thread."""
+        super().close()
+        for lookup in (*self._names.values(), self._bids):
+            lookup.close()
 
     def _judge(self, rows: Mapping[Key, Row]) -> dict[str, Row]:
         """Take rows; return by key those that are shown."""
@@ -121,16 +112,6 @@ class CallSource:
             masked_caller if self.masked else open_caller,
         )
 
-    def _patch(self, feed: OpenFeed, patch: Patch) -> None:
-        removed = [key_text(key) for key in patch.removed]
-        for key in removed:
-            self._board.drop(key)
-            self._rows.pop(key, None)
-        shown = self._judge(patch.upserted)
-        feed.apply({key: self._cells(row) for key, row in shown.items()}, removed)
-        self._describe(feed)
-        self._wind(feed)
-
     def _rename(self, feed: OpenFeed) -> None:
         feed.apply({key: self._cells(row) for key, row in self._rows.items()})
 
@@ -144,30 +125,8 @@ class CallSource:
         for key in gone:
             self._rows.pop(key, None)
         feed.apply({}, gone)
-        self._describe(feed)
+        self.describe(feed)
         self._wind(feed)
-
-    def _note(self, feed: OpenFeed, status: TableStatus) -> None:
-        self._status = status
-        self._describe(feed)
-
-    def _describe(self, feed: OpenFeed) -> None:
-        status = self._status or self.calls.status
-        limit = self.calls.limit
-        # It is tried again for ever, but a reader who has seen nothing yet should hear why.
-        failing = status.state is TableState.LOADING and status.error is not None
-        meta: dict[str, Any] = {
-            "state": (TableState.ERROR if failing else status.state).value,
-            "since": round(status.since * 1000),
-            "rows": len(feed.rows),
-            # Old calls that the window does not hold are no loss, unless calls that live may be among them.
-            "partial": status.partial and (limit is None or self._board.live > limit // 2),
-            "version": self.calls.version,
-            "masked": self.masked,
-        }
-        if status.error is not None:
-            meta["error"] = trouble(status.error)
-        feed.describe(meta)
 
 
 class CallTracker(LiveWidget):
@@ -228,11 +187,11 @@ class CallTracker(LiveWidget):
             raise TypeError(
                 '`campaign_id` goes with a Live; narrow a LiveTable with live.table("calls", where={...}).'
             )
-        self._owned = isinstance(data, Live)
         self._live = data if isinstance(data, Live) else data.live
-        self._table = data if isinstance(data, LiveTable) else self._campaign(campaign_id)
+        self._owned = isinstance(data, Live)
+        calls = Borrowed(data) if isinstance(data, LiveTable) else self._campaign(campaign_id)
         names = {column: open_lookup(self._live, table, name) for column, (table, name) in NAMES.items()}
-        self._calls = CallSource(self._table, names, self._bids(bids), linger=30.0, masked=masked)
+        self._calls = CallSource(calls, names, self._bids(bids), linger=30.0, masked=masked)
         try:
             super().__init__(self._calls, campaign_id=campaign_id, **options)
         except BaseException:
@@ -240,10 +199,11 @@ class CallTracker(LiveWidget):
             raise
         self._changed_linger()
 
-    def _campaign(self, campaign_id: object) -> LiveTable:
+    def _campaign(self, campaign_id: object) -> Lease:
         if campaign_id is None:
-            return self._live.table("calls", order="-created_at", limit=WINDOW)
-        return self._live.table(
+            return own(self._live, "calls", order="-created_at", limit=WINDOW)
+        return own(
+            self._live,
             "calls",
             where={"campaign_id": campaign_id},
             fixed=("campaign_id",),
@@ -252,13 +212,13 @@ class CallTracker(LiveWidget):
         )
 
     def _bids(self, bids: LiveTable | bool) -> Lookup:
+        columns = ("adjusted_amount", "amount")
         if isinstance(bids, LiveTable):
-            # Not ours to close: a lookup closes its own handle only.
-            return BorrowedLookup(bids, "adjusted_amount", "amount")
+            return Lookup(Borrowed(bids), *columns)
         if not bids:
-            return Lookup(None, "amount")
-        table = self._live.table("bids", where={"is_winning": True}, order="-created_at", limit=BIDS)
-        return Lookup(table, "adjusted_amount", "amount")
+            return Lookup(None, *columns)
+        won = own(self._live, "bids", where={"is_winning": True}, order="-created_at", limit=BIDS)
+        return Lookup(won, *columns)
 
     @traitlets.observe("linger")
     def _changed_linger(self, _change: object = None) -> None:
@@ -272,21 +232,9 @@ class CallTracker(LiveWidget):
             return  # being made
         if not self._owned:
             raise TypeError("This tracker was given its table; `campaign_id` goes with a Live.")
-        table, old = self._campaign(change["new"]), self._table
-        self._table = table
+        calls = self._campaign(change["new"])
         self.selected = None
-        self._line.refresh(self.feed, lambda: setattr(self._calls, "calls", table))
-        old.close()
+        self._line.refresh(self.feed, lambda: self._calls.swap("calls", calls))
 
     def _release(self) -> None:
         self._calls.close()
-        if self._owned:
-            self._table.close()
-
-
-class BorrowedLookup(Lookup):
-    """A lookup on somebody else's table."""
-
-    def close(self) -> None:
-        """Stop following; the table is not ours to close."""
-        self.rest()

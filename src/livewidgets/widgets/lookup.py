@@ -9,7 +9,8 @@ from livewidgets.core.change import Patch, Row
 from livewidgets.errors import ClosedError, LiveWidgetsError
 from livewidgets.live.client import Live
 from livewidgets.live.subscription import Subscription
-from livewidgets.live.table import LiveTable, TableState, TableStatus
+from livewidgets.live.table import TableState, TableStatus
+from livewidgets.widgets.lease import Lease, own
 
 #: Characters of an id where its name is not to be had.
 SHORT = 8
@@ -23,17 +24,17 @@ class Lookup:
 
     Parameters
     ----------
-    table
-        A handle of its own, which `close` closes; None where there is no table.
+    lease
+        The table; None where there is none.
     columns
         The column with the name; of several the first that holds something.
     """
 
-    def __init__(self, table: LiveTable | None, *columns: str) -> None:
-        self._table = table
+    def __init__(self, lease: Lease | None, *columns: str) -> None:
+        self._lease = lease
         self._columns = columns
         self._values: dict[Any, Any] = {}
-        self._loaded = table is None
+        self._loaded = lease is None
         self._tap: Subscription | None = None
 
     def value(self, identity: object) -> Any:  # noqa: ANN401 - whatever the column holds
@@ -51,8 +52,8 @@ class Lookup:
 
     def follow(self, changed: Callable[[], object]) -> None:
         """Follow the table, on the I/O thread; `changed` is called when some name has."""
-        table = self._table
-        if table is None:
+        lease = self._lease
+        if lease is None:
             return
 
         def on_patch(patch: Patch) -> None:
@@ -69,6 +70,7 @@ class Lookup:
 
         self._values.clear()
         try:
+            table = lease.take()
             self._tap = table._tap(on_patch, on_status)  # noqa: SLF001 - same house, I/O thread
             replica = table._replica  # noqa: SLF001
             rows: Iterable[Row] = replica.rows()
@@ -82,13 +84,14 @@ class Lookup:
         tap, self._tap = self._tap, None
         if tap is not None:
             tap.close()
+        if self._lease is not None:
+            self._lease.rest()
 
     def close(self) -> None:
-        """Close the table's handle, from any thread."""
-        self.rest()
-        table, self._table = self._table, None
-        if table is not None:
-            table.close()
+        """Give the table up, from any thread."""
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            lease.close()
 
     def _take(self, upserted: Mapping[Any, Row], removed: Iterable[Any]) -> bool:
         changed = False
@@ -106,6 +109,6 @@ class Lookup:
 def open_lookup(live: Live, table: str, *columns: str) -> Lookup:
     """Follow a table of names; without it where the connection cannot give it."""
     try:
-        return Lookup(live.table(table), *columns)
+        return Lookup(own(live, table), *columns)
     except LiveWidgetsError:
         return Lookup(None, *columns)
