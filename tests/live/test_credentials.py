@@ -23,7 +23,7 @@ from livewidgets.live.room_link import Broadcast
 from livewidgets.live.table import TableState
 from livewidgets.sandbox.keys import Keys
 from livewidgets.testing import ManualClock
-from tests.live.conftest import QUICK, Table, eventually
+from tests.live.conftest import QUICK, BackFrom, Table, eventually
 
 MakeTable = Callable[..., Table]
 OpenLive = Callable[..., Live]
@@ -150,7 +150,7 @@ def test_a_token_is_renewed_while_everything_goes_on(
 
 
 def test_after_an_expiry_everything_comes_back(
-    open_live: OpenLive, live: Live, issuer: Issuer, make_table: MakeTable
+    open_live: OpenLive, live: Live, issuer: Issuer, make_table: MakeTable, back_from: BackFrom
 ) -> None:
     data = make_table()
     far = open_live(token=issuer, timings=replace(QUICK, token=0.5, grace=20.0))
@@ -167,18 +167,17 @@ def test_after_an_expiry_everything_comes_back(
     issuer.works = False
     eventually(lambda: not room.joined and not hook.joined, "the token did not expire")
     data.run("insert into {} values (1, 'a')")
-    issuer.works = True
-    started = time.monotonic()
-    far.retry_now()
-    eventually(lambda: 1 in table and table.status.state is TableState.LIVE)
-    eventually(lambda: hook.joined and room.joined and gaps)
-    data.run("insert into {} values (2, 'a')")
-    eventually(lambda: any(change.record["id"] == 2 for change in seen))
-    other.broadcast("ping", {"n": 1}).result(5)
-    eventually(lambda: heard)
-    eventually(lambda: [user.meta["name"] for user in users.who()] == ["Ana"])
-    eventually(lambda: far.status.state is ConnectionState.LIVE)
-    print(f"all back {time.monotonic() - started:.2f} s after a token was to be had again")
+    with back_from("token expiry: table, hook, room and presence after a token is to be had again"):
+        issuer.works = True
+        far.retry_now()
+        eventually(lambda: 1 in table and table.status.state is TableState.LIVE)
+        eventually(lambda: hook.joined and room.joined and gaps)
+        data.run("insert into {} values (2, 'a')")
+        eventually(lambda: any(change.record["id"] == 2 for change in seen))
+        other.broadcast("ping", {"n": 1}).result(5)
+        eventually(lambda: heard)
+        eventually(lambda: [user.meta["name"] for user in users.who()] == ["Ana"])
+        eventually(lambda: far.status.state is ConnectionState.LIVE)
     hook.close()
 
 

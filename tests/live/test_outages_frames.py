@@ -195,8 +195,11 @@ def test_a_table_that_leaves_the_publication_and_returns(
     live = open_live(token=sign(3600))
     data = make_table()
     table = live.table(data.name).ready()
+    states: list[TableState] = []
+    table._tap(lambda patch: None, lambda status: states.append(status.state))
     data.run("alter publication supabase_realtime drop table {}")
-    # Bindings are checked at a join, and when the token is another.
+    # The server says "Subscribed" again to all. It checks bindings at a join, and when the token is another.
+    eventually(lambda: TableState.STALE in states)
     live.set_access_token(sign(7200))
     eventually(lambda: isinstance(table.status.error, NotPublishedError))
     data.run("insert into {} values (1, 'a')")

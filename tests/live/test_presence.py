@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,15 +16,9 @@ from livewidgets.errors import ClosedError, CommandError, RoomError
 from livewidgets.live.client import Live
 from livewidgets.live.presence import Presence
 from livewidgets.sandbox.faults import FaultProxy
-from tests.live.conftest import QUICK, eventually
+from tests.live.conftest import QUICK, BackFrom, eventually
 
 OpenLive = Callable[..., Live]
-
-
-@pytest.fixture
-def proxy(sandbox: Any) -> Iterator[FaultProxy]:
-    with FaultProxy.running(sandbox.url) as running:
-        yield running
 
 
 def names(users: Presence) -> list[str]:
@@ -78,7 +72,9 @@ def test_handles_share_the_room_and_the_newest_word_counts(live: Live, open_live
 
 
 @pytest.mark.parametrize("fault", ["cut", "stall", "reset", "close"])
-def test_a_fault_is_no_leave(open_live: OpenLive, proxy: FaultProxy, live: Live, fault: str) -> None:
+def test_a_fault_is_no_leave(
+    open_live: OpenLive, proxy: FaultProxy, live: Live, fault: str, back_from: BackFrom
+) -> None:
     name = f"dashboard {fault}"
     far = open_live(url=proxy.url, timings=replace(QUICK, grace=8.0))
     watcher = open_live(timings=replace(QUICK, grace=8.0))
@@ -98,12 +94,11 @@ def test_a_fault_is_no_leave(open_live: OpenLive, proxy: FaultProxy, live: Live,
     eventually(lambda: mine._link.joiner.channel is not was)
     assert names(mine) == ["Ana", "Bob"]
     joining = live.presence(name, me={"name": "Cy"})
-    proxy.restore()
-    far.retry_now()
-    started = time.monotonic()
-    eventually(lambda: names(mine) == ["Ana", "Bob", "Cy"])
-    eventually(lambda: mine._link.presence is not None and mine._link.presence._told is not None)
-    print(f"{fault}: who is here known again after {time.monotonic() - started:.2f} s")
+    with back_from(f"presence: known and told again after a {fault}"):
+        proxy.restore()
+        far.retry_now()
+        eventually(lambda: names(mine) == ["Ana", "Bob", "Cy"])
+        eventually(lambda: mine._link.presence is not None and mine._link.presence._told is not None)
     assert names(others) == ["Ana", "Bob", "Cy"]
     assert not any(change.left for change in changes)
     assert {entry.meta["name"] for change in changes for entry in change.joined} == {"Cy"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -20,15 +20,9 @@ from livewidgets.live.client import Live
 from livewidgets.live.room import Room
 from livewidgets.live.room_link import Broadcast
 from livewidgets.sandbox.faults import FaultProxy
-from tests.live.conftest import QUICK, eventually
+from tests.live.conftest import QUICK, BackFrom, eventually
 
 OpenLive = Callable[..., Live]
-
-
-@pytest.fixture
-def proxy(sandbox: Any) -> Iterator[FaultProxy]:
-    with FaultProxy.running(sandbox.url) as running:
-        yield running
 
 
 @pytest.fixture
@@ -89,7 +83,9 @@ def test_equal_names_share_a_channel(live: Live) -> None:
 
 
 @pytest.mark.parametrize("fault", ["cut", "stall", "reset", "close"])
-def test_a_room_stays_through_faults(far: Live, live: Live, proxy: FaultProxy, fault: str) -> None:
+def test_a_room_stays_through_faults(
+    far: Live, live: Live, proxy: FaultProxy, fault: str, back_from: BackFrom
+) -> None:
     name = f"through {fault}"
     seen: list[Broadcast] = []
     back: list[Broadcast] = []
@@ -106,13 +102,12 @@ def test_a_room_stays_through_faults(far: Live, live: Live, proxy: FaultProxy, f
         "close": lambda: proxy.reset_connections(1012),
     }[fault]()
     eventually(lambda: not room.joined or gaps)
-    proxy.restore()
-    far.retry_now()
-    started = time.monotonic()
-    eventually(lambda: gaps)
-    eventually(lambda: reaches(other, seen, 1))
-    eventually(lambda: reaches(room, back, 2))
-    print(f"{fault}: both ways again after {time.monotonic() - started:.2f} s")
+    with back_from(f"a room: both ways again after a {fault}"):
+        proxy.restore()
+        far.retry_now()
+        eventually(lambda: gaps)
+        eventually(lambda: reaches(other, seen, 1))
+        eventually(lambda: reaches(room, back, 2))
 
 
 def test_the_database_restarts(live: Live, open_live: OpenLive, sandbox_db: psycopg.Connection[Any]) -> None:
