@@ -107,6 +107,11 @@ def test_errors_without_a_text_of_their_own_take_both(kind):
             "It is a view or a read replica: write to the table behind it.",
         ),
         (
+            errors.RowNotAddedError("calls"),
+            "The row of 'calls' was not added, so it is not changed either.",
+            "Look at the error of its insert.",
+        ),
+        (
             errors.RowVanishedError("calls"),
             "The row of 'calls' is not there any more.",
             "It was deleted, or this key may not see it; insert it again if it should be there.",
@@ -135,6 +140,7 @@ def test_every_error_with_a_text_of_its_own_is_tested_above():
         "UnknownColumnError",
         "ConflictError",
         "ReadOnlyError",
+        "RowNotAddedError",
         "RowVanishedError",
         "RoomError",
     }

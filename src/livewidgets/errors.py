@@ -17,6 +17,7 @@
     │   ├── ConflictError        another writer was faster; ``.mine``, ``.theirs`` and ``.base``
     │   └── WriteRefusedError    the database does not take a write; what was shown is taken back
     │       ├── ReadOnlyError
+    │       ├── RowNotAddedError
     │       └── RowVanishedError
     ├── FilterError              ``where``, ``order`` or ``limit`` cannot be understood (also a ValueError)
     ├── WindowError              a window's measures or lengths cannot be understood (also a ValueError)
@@ -215,6 +216,17 @@ class RowVanishedError(WriteRefusedError):
             table,
             f"The row of {table!r} is not there any more.",
             "It was deleted, or this key may not see it; insert it again if it should be there.",
+        )
+
+
+class RowNotAddedError(WriteRefusedError):
+    """The row was to be added, and was not."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(
+            table,
+            f"The row of {table!r} was not added, so it is not changed either.",
+            "Look at the error of its insert.",
         )
 
 

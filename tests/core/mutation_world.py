@@ -158,11 +158,12 @@ class Client:
         self.edits.append(edit)
         self.take(self.overlay.edit(lambda: self.queue.add(edit)))
 
-    def undo(self, which: int) -> None:
+    def undo(self, which: int, *, in_order: bool = False) -> None:
         if self.edits:
             edit = self.edits[which % len(self.edits)]
             made = f"{self.name}{len(self.edits)}"
-            self.take(self.overlay.edit(lambda: self.edits.append(self.queue.undo(edit, made))))
+            undo = lambda: self.queue.undo(edit, made, in_order=in_order)  # noqa: E731
+            self.take(self.overlay.edit(lambda: self.edits.append(undo())))
 
     def send(self, most: int = 4) -> None:
         steps: list[Step] = []

@@ -54,17 +54,17 @@ class MutationMachine(RuleBasedStateMachine):
     def update(self, who, key, values, how, in_order):
         self.clients[who].edit(ChangeKind.UPDATE, key, values, how, in_order=in_order)
 
-    @rule(who=st.integers(0, 1), key=KEYS, values=VALUES, how=st.sampled_from(RULES))
-    def insert(self, who, key, values, how):
-        self.clients[who].edit(ChangeKind.INSERT, key, values, how, in_order=False)
+    @rule(who=st.integers(0, 1), key=KEYS, values=VALUES, how=st.sampled_from(RULES), in_order=st.booleans())
+    def insert(self, who, key, values, how, in_order):
+        self.clients[who].edit(ChangeKind.INSERT, key, values, how, in_order=in_order)
 
-    @rule(who=st.integers(0, 1), key=KEYS, how=st.sampled_from(RULES))
-    def delete(self, who, key, how):
-        self.clients[who].edit(ChangeKind.DELETE, key, {}, how, in_order=False)
+    @rule(who=st.integers(0, 1), key=KEYS, how=st.sampled_from(RULES), in_order=st.booleans())
+    def delete(self, who, key, how, in_order):
+        self.clients[who].edit(ChangeKind.DELETE, key, {}, how, in_order=in_order)
 
-    @rule(who=st.integers(0, 1), which=WHICH)
-    def undo(self, who, which):
-        self.clients[who].undo(which)
+    @rule(who=st.integers(0, 1), which=WHICH, in_order=st.booleans())
+    def undo(self, who, which, in_order):
+        self.clients[who].undo(which, in_order=in_order)
 
     @rule(key=KEYS, b=st.integers(3, 5))
     def foreign_update(self, key, b):

@@ -12,7 +12,7 @@ Accepted and synced are two facts: the database has taken it, and the table's ow
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -204,6 +204,23 @@ class Edit:
             # Without values it takes a delete back of which nothing is known yet.
             return {**dict.fromkeys(columns), **self.values} if self.values else row
         return None if row is None else {**row, **self.values}
+
+    def standing_on(self, edits: Sequence[Edit]) -> list[Edit]:
+        """Give the edits that mean the row which this one makes; of those of a row, in their order.
+
+        They are behind it, up to where its row ends. On what inserts nothing none stands: it means the row that is there.
+        """
+        found: list[Edit] = []
+        if self.kind is not ChangeKind.INSERT or self not in edits:
+            return found
+        for later in edits[edits.index(self) + 1 :]:
+            if later.kind is ChangeKind.INSERT:
+                break
+            if later.undoes is None:  # else it sees by itself whether there is something to take back
+                found.append(later)
+            if later.kind is ChangeKind.DELETE:
+                break
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from livewidgets.errors import (
     ConflictError,
     LiveWidgetsError,
     NoRightsError,
+    RowNotAddedError,
     RowVanishedError,
     WriteRefusedError,
 )
@@ -94,9 +95,8 @@ class Queue:
             values = dict(before or {})
         elif kind is ChangeKind.UPDATE and before is not None:
             values = {name: before[name] for name in edit.values if name in before}
-        back = Edit(made, kind, edit.key, values, edit.rule, undoes=edit, in_order=in_order)
         # On what it stands is told by the one that it undoes, not by what the rows hold now.
-        back.base = edit.row
+        back = Edit(made, kind, edit.key, values, edit.rule, edit.row, undoes=edit, in_order=in_order)
         self._edits[back] = None
         self._rows.setdefault(back.key, []).append(back)
         return back
@@ -135,12 +135,11 @@ class Queue:
             undone, edit.undoes = edit.undoes, None
             was_written = undone.state in (MutationState.ACCEPTED, MutationState.SYNCED)
             if not was_written or (undone.before is None and undone.kind is not ChangeKind.INSERT):
-                self._happen(edit, MutationEvent.WRITTEN)
-                self._happen(edit, MutationEvent.SHOWN)
+                self._do_nothing(edit)
                 return None
             self._turn_round(edit, undone)
         if edit.kind is not ChangeKind.INSERT and edit.action is Action.WRITE:
-            held = self._replica.get(edit.key)
+            held = self._known(edit.key)
             is_behind = held is not None and edit.base is not None and self._is_newer(held, edit.base)
             if edit.base is None or (is_behind and edit.doubtful):
                 edit.action = Action.READ
@@ -195,7 +194,14 @@ class Queue:
         """Note that the database does not take it, and would say so again."""
         edit.busy = False
         edit.error = error
+        row = tuple(self._rows.get(edit.key, ()))
         self._happen(edit, MutationEvent.REFUSED)
+        for later in edit.standing_on(row):
+            # Whatever row has this key is another one than was meant.
+            if later.kind is ChangeKind.DELETE:
+                self._do_nothing(later)
+            else:
+                self.refused(later, RowNotAddedError(self._table))
 
     def without(self, edit: Edit, column: str) -> None:
         """Leave a column out that the database computes by itself, and send the rest again."""
@@ -272,7 +278,8 @@ class Queue:
 
     def abandon(self, error: LiveWidgetsError) -> None:
         """Give everything up that is not written."""
-        for edit in tuple(self._edits):
+        # The last first, so that each is given up for this reason and not for what it stands on.
+        for edit in reversed(tuple(self._edits)):
             if edit.state is MutationState.PENDING:
                 self.refused(edit, error)
             else:
@@ -304,6 +311,11 @@ class Queue:
         if self._is_newer(held, row):
             return True
         return not self._is_newer(row, held) and agree(held, row, edit.values)
+
+    def _do_nothing(self, edit: Edit) -> None:
+        """Settle an edit that has nothing to do."""
+        self._happen(edit, MutationEvent.WRITTEN)
+        self._happen(edit, MutationEvent.SHOWN)
 
     # -- the rules for one edit ------------------------------------------------------------------------------------
 

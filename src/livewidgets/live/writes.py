@@ -115,7 +115,7 @@ class Writes:
             shape.check(row)
             return self._edit(ChangeKind.UPDATE, found, row, rule)
 
-        return self._call(lambda: self._add(make()))
+        return self._call(lambda: self._add(make(), queues=queues))
 
     def insert(self, values: object, rule: Rule, *, queues: bool) -> Mutation:
         """Add a row; see `LiveTable.insert`."""
@@ -140,7 +140,7 @@ class Writes:
             edit.own_key = own_key
             return edit
 
-        return self._call(lambda: self._add(make()))
+        return self._call(lambda: self._add(make(), queues=queues))
 
     def delete(self, key: object, rule: Rule, *, queues: bool) -> Mutation:
         """Delete a row; see `LiveTable.delete`."""
@@ -149,17 +149,19 @@ class Writes:
             shape = self._check(queues=queues)
             return self._edit(ChangeKind.DELETE, plain_key(key, shape.key), {}, rule)
 
-        return self._call(lambda: self._add(make()))
+        return self._call(lambda: self._add(make(), queues=queues))
 
-    def undo(self, edit: Edit) -> Mutation:
-        """Take an edit back."""
+    def undo(self, edit: Edit, *, queues: bool) -> Mutation:
+        """Take an edit back; see `Mutation.undo`."""
 
         def make() -> Mutation:
-            self._check(queues=edit.in_order)
+            self._check(queues=queues)
             made: list[Edit] = []
             in_order = not self._upstream.is_open
             return self._add_by(
-                lambda: made.append(self._queue.undo(edit, uuid4().hex, in_order=in_order)), made
+                lambda: made.append(self._queue.undo(edit, uuid4().hex, in_order=in_order)),
+                made,
+                queues=queues,
             )
 
         return self._call(make)
@@ -230,12 +232,12 @@ class Writes:
     def _edit(self, kind: ChangeKind, key: tuple[Any, ...], row: dict[str, Any], rule: Rule) -> Edit:
         return Edit(uuid4().hex, kind, key, row, rule, in_order=not self._upstream.is_open)
 
-    def _add(self, edit: Edit) -> Mutation:
-        return self._add_by(lambda: self._queue.add(edit), [edit])
+    def _add(self, edit: Edit, *, queues: bool) -> Mutation:
+        return self._add_by(lambda: self._queue.add(edit), [edit], queues=queues)
 
-    def _add_by(self, change: Callable[[], object], made: list[Edit]) -> Mutation:
+    def _add_by(self, change: Callable[[], object], made: list[Edit], *, queues: bool) -> Mutation:
         patch = self._follower.edits.edit(change)
-        mutation = self._open[made[0]] = Mutation(self, made[0], self._table)
+        mutation = self._open[made[0]] = Mutation(self, made[0], self._table, queues=queues)
         self._publish(patch)
         self._pump()
         return mutation

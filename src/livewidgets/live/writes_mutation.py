@@ -28,8 +28,10 @@ class Mutation:
     >>> m.state, m.result(timeout=5), m.undo()
     """
 
-    def __init__(self, writes: Writes, edit: Edit, table: str) -> None:
+    def __init__(self, writes: Writes, edit: Edit, table: str, *, queues: bool) -> None:
         self._writes = writes
+        #: Whether it may wait for a connection: as the handle that it was made by.
+        self._queues = queues
         self._edit = edit
         self._table = table
         self._answered: concurrent.futures.Future[Row | None] = concurrent.futures.Future()
@@ -129,8 +131,13 @@ class Mutation:
         -------
         Mutation
             The new one. Where this one was not written, that one has nothing to do.
+
+        Raises
+        ------
+        NotConnectedError
+            There is no connection, and the table was not opened with ``offline="queue"``; or too much waits already.
         """
-        return self._writes.undo(self._edit)
+        return self._writes.undo(self._edit, queues=self._queues)
 
     # -- the I/O thread --------------------------------------------------------------------------------------------
 
