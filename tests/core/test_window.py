@@ -15,6 +15,7 @@ from livewidgets.core.change import Patch
 from livewidgets.core.window import MOST_BUCKETS, Window
 from livewidgets.core.window_measure import Measure, MeasureKind, seconds
 from livewidgets.core.window_parts import Ranked, Tally, Total, number
+from livewidgets.core.window_plan import OTHERS
 from livewidgets.errors import WindowError
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
@@ -180,6 +181,16 @@ class WindowMachine(RuleBasedStateMachine):
         assert len(window) == len(remembered)
         assert sum(len(bucket.keys) for bucket in window._buckets.values()) == len(window)
         assert all(bucket.cells for bucket in window._buckets.values())
+
+    @rule(apart=st.sets(st.sampled_from([("a",), ("b",), (None,)])))
+    def look_at_some_apart(self, apart):
+        """The series that are not told apart are measured as one, as if their rows were of one series."""
+        kept = [group[0] for group in apart]
+        rows = [row if row["by"] in kept else {**row, "by": OTHERS[0]} for row in self.rows.values()]
+        self.window.advance(self.now)
+        wanted = naive(rows, self.now, self.window.buckets)
+        assert cells_of(self.window.columns(apart=apart)) == wanted
+        assert sum(self.window.counts().values()) == sum(values["count"] for values in wanted.values())
 
     @invariant()
     def the_whole_is_measured_too(self):

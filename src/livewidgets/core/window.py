@@ -14,9 +14,10 @@ from typing import Any, Final
 
 from livewidgets.core.change import Key, Patch, Row
 from livewidgets.core.values import instant, microseconds
+from livewidgets.core.window_cells import Bucket, Cell, join
 from livewidgets.core.window_measure import Measure, seconds
-from livewidgets.core.window_parts import Part, plain
-from livewidgets.core.window_plan import Group, Value, column_name, column_names, group_order, plan
+from livewidgets.core.window_parts import plain
+from livewidgets.core.window_plan import OTHERS, Group, Value, column_name, column_names, group_order, plan
 from livewidgets.errors import WindowError
 
 #: A window has at most so many buckets, for all of them are sent to who looks.
@@ -52,24 +53,6 @@ class Columns:
     starts: tuple[float, ...]
     series: Mapping[Group, Mapping[str, Sequence[Value]]]
     whole: bool
-
-
-class _Cell:
-    """What one series has in one bucket."""
-
-    __slots__ = ("count", "parts")
-
-    def __init__(self, kinds: Sequence[type[Part]]) -> None:
-        self.count = 0
-        self.parts = [kind() for kind in kinds]
-
-
-class _Bucket:
-    __slots__ = ("cells", "keys")
-
-    def __init__(self) -> None:
-        self.cells: dict[Group, _Cell] = {}
-        self.keys: set[Key] = set()
 
 
 #: What is remembered of a row: its bucket, its series, and its value for each part.
@@ -142,7 +125,7 @@ class Window:
         self._since = 0
         self._last = self._bucket_at(now)
         self._rows: dict[Key, _Entry] = {}
-        self._buckets: dict[int, _Bucket] = {}
+        self._buckets: dict[int, Bucket] = {}
         # Bucket to the version at which it changed last; the one that changed last is at the end.
         self._changed: dict[int, int] = {}
 
@@ -222,13 +205,15 @@ class Window:
         """The start of the newest bucket, which is not over yet (seconds since 1970)."""
         return self._start(self._last)
 
-    def columns(self, since: int | None = None) -> Columns:
+    def columns(self, since: int | None = None, *, apart: Collection[Group] | None = None) -> Columns:
         """Give what there is to be drawn.
 
         Parameters
         ----------
         since
             A version that is known already: then only the buckets that changed after it, where they can be told.
+        apart
+            The series that are told each by itself; all others are measured as one, under `OTHERS`. None: all are.
 
         Returns
         -------
@@ -254,7 +239,7 @@ class Window:
             self.last,
             self.every,
             tuple(self._start(bucket) for bucket in told),
-            self._series(told),
+            self._series(told, apart),
             whole,
         )
 
@@ -278,7 +263,7 @@ class Window:
             first = max(first, -(-round(start * 1e6) // self._every))
         if end is not None:
             last = min(last, -(-round(end * 1e6) // self._every) - 1)
-        cells: dict[Group, list[_Cell]] = {}
+        cells: dict[Group, list[Cell]] = {}
         for n in range(first, last + 1):
             bucket = self._buckets.get(n)
             for group, cell in bucket.cells.items() if bucket is not None else ():
@@ -298,19 +283,31 @@ class Window:
 
     def groups(self) -> list[Group]:
         """List the series that have rows in the window, in an order that stays."""
-        found: set[Group] = set()
+        return sorted(self.counts(), key=group_order)
+
+    def counts(self) -> dict[Group, int]:
+        """Count each series' rows in the window; costs its cells."""
+        found: dict[Group, int] = {}
         for n in range(self._last - self.buckets + 1, self._last + 1):
             bucket = self._buckets.get(n)
-            if bucket is not None:
-                found.update(bucket.cells)
-        return sorted(found, key=group_order)
+            for group, cell in bucket.cells.items() if bucket is not None else ():
+                found[group] = found.get(group, 0) + cell.count
+        return found
 
-    def _series(self, told: Collection[int]) -> dict[Group, dict[str, list[Value]]]:
-        cells: dict[Group, dict[int, _Cell]] = {}
+    def _series(
+        self, told: Collection[int], apart: Collection[Group] | None
+    ) -> dict[Group, dict[str, list[Value]]]:
+        cells: dict[Group, dict[int, Cell]] = {}
         for place, n in enumerate(told):
             bucket = self._buckets.get(n)
+            others: list[Cell] = []
             for group, cell in bucket.cells.items() if bucket is not None else ():
-                cells.setdefault(group, {})[place] = cell
+                if apart is None or group in apart:
+                    cells.setdefault(group, {})[place] = cell
+                else:
+                    others.append(cell)
+            if others:
+                cells.setdefault(OTHERS, {})[place] = join(others)
         series: dict[Group, dict[str, list[Value]]] = {}
         for group in sorted(cells, key=group_order):
             of_group = series[group] = {}
@@ -344,10 +341,10 @@ class Window:
         n, group, values = entry
         bucket = self._buckets.get(n)
         if bucket is None:
-            bucket = self._buckets[n] = _Bucket()
+            bucket = self._buckets[n] = Bucket()
         cell = bucket.cells.get(group)
         if cell is None:
-            cell = bucket.cells[group] = _Cell(self._kinds)
+            cell = bucket.cells[group] = Cell(self._kinds)
         cell.count += 1
         for part, value in zip(cell.parts, values, strict=True):
             if value is not None:

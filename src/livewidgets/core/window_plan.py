@@ -11,6 +11,19 @@ from livewidgets.errors import WindowError
 
 #: The values of the ``by`` columns: what tells one series from another; empty without such columns.
 Group = tuple[Any, ...]
+
+
+class _Others:
+    """Equal to itself only: no value of a column is it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "OTHERS"
+
+
+#: The series that are not told apart, as one.
+OTHERS: Final[Group] = (_Others(),)
 #: What was measured; None where there is nothing to measure.
 Value = float | None
 
