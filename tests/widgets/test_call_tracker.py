@@ -5,6 +5,7 @@ import json
 import logging
 import threading
 import time
+from datetime import UTC, datetime
 
 import ipywidgets
 import pytest
@@ -15,10 +16,13 @@ import livewidgets.widgets.call_tracker as module
 from livewidgets.errors import NoRightsError
 from livewidgets.live.table import TableState
 from livewidgets.live.thread import io_thread
+from livewidgets.testing import wait_until
 from livewidgets.widgets.call_tracker import WINDOW, CallSource, CallTracker
 from livewidgets.widgets.hub import hub
+from livewidgets.widgets.lease import Borrowed
 from livewidgets.widgets.lookup import Lookup
 from tests.widgets.conftest import Bench, MemoryLive, MemoryTable
+from tests.widgets.hub_page import HubPage
 
 NUMBER = "+15551234567"
 
@@ -51,10 +55,9 @@ def tracker_bench(monkeypatch):
             self.campaigns = MemoryTable(name="campaigns", rows=[{"id": 7, "name": "Solar"}])
             self.bids = MemoryTable(name="bids", rows=[{"id": "bid-1", "amount": "12.5"}])
             names = {column: Lookup(None, "name") for column in module.NAMES}
-            names["campaign_id"] = Lookup(self.campaigns, "name")
-            self.source = CallSource(
-                self.table, names, Lookup(self.bids, "adjusted_amount", "amount"), linger=30.0, masked=True
-            )
+            names["campaign_id"] = Lookup(Borrowed(self.campaigns), "name")
+            bids = Lookup(Borrowed(self.bids), "adjusted_amount", "amount")
+            self.source = CallSource(Borrowed(self.table), names, bids, linger=30.0, masked=True)
             self.exchange.register("calls", self.source)
             self.show("calls")
             self.loop.run(0.2)
@@ -132,7 +135,6 @@ def test_a_name_that_changes_is_sent_and_a_counter_beside_it_is_not(tracker_benc
 def test_names_that_may_not_be_read_are_given_up_quietly(tracker_bench):
     bench = tracker_bench
     bench.campaigns.turn(TableState.ERROR, NoRightsError("campaigns"))
-    assert bench.campaigns.handle_closed
     bench.table.put(call(4, campaign_id=8))
     bench.loop.run(0.2)
     assert bench.rows[key(4)]["campaign"] == "8"
@@ -195,25 +197,27 @@ def test_the_options_are_traits_and_a_wrong_one_is_named(comms):
         CallTracker("calls")
     with pytest.raises(TypeError, match="goes with a Live"):
         CallTracker(MemoryTable(live), campaign_id=7)
-    kept = {id(tracker._table)} | {id(lookup._table) for lookup in tracker._calls._names.values()}
-    assert all(table.handle_closed for table in live.opened if id(table) not in kept)
     tracker.close()
-    assert all(table.handle_closed for table in live.opened)
+    assert live.opened == [], "nobody looked"
 
 
 def test_a_live_gives_the_newest_calls_of_a_campaign(comms):
     live = MemoryLive(calls=[call(1), call(2, campaign_id=8)])
     tracker = CallTracker(live, campaign_id=7)
     assert tracker.campaign_id == 7
-    assert tracker._table.limit == WINDOW
-    assert [row["id"] for row in tracker._table._replica.rows()] == [key(1)]
-    first = tracker._table
+    page = HubPage(hub(), comms)
+    page.open(tracker.feed)
+    wait_until(lambda: tracker.feed in page.look().feeds)
+    wait_until(lambda: list(page.rows(tracker.feed)) == [key(1)])
+    first = next(table for table in live.opened if table.name == "calls")
+    assert first.limit == WINDOW
     tracker.selected = key(1)
     tracker.campaign_id = 8
-    assert first.handle_closed
+    wait_until(lambda: list(page.rows(tracker.feed)) == [key(2)])
+    wait_until(lambda: first.handle_closed)
     assert tracker.selected is None
-    assert [row["id"] for row in tracker._table._replica.rows()] == [key(2)]
     tracker.close()
+    wait_until(lambda: all(table.handle_closed for table in live.opened))
 
 
 def test_a_table_that_was_given_stays_open(comms):
@@ -284,14 +288,14 @@ def test_it_looks_the_same_in_every_run(comms):
     assert tracker._repr_mimebundle_() == ({"text/plain": "<CallTracker, closed>"}, {})
 
 
-def test_linger_and_campaign_change_what_is_shown_while_it_is_shown(comms):
-    live = MemoryLive(calls=[call(1), call(2, campaign_id=8)])
-    tracker = CallTracker(live, campaign_id=7)
-    tracker.linger = 5
-    tracker.campaign_id = 8
-    settled()
-    assert tracker._calls.linger == 5
-    assert tracker._calls.calls is tracker._table
+def test_linger_changes_what_is_shown_while_it_is_shown(comms):
+    ended = {"status": "completed", "ended_at": datetime.now(UTC).isoformat()}
+    tracker = CallTracker(MemoryLive(calls=[call(1), call(2, **ended)]))
+    page = HubPage(hub(), comms)
+    page.open(tracker.feed)
+    wait_until(lambda: len(page.look().feeds) and len(page.rows(tracker.feed)) == 2)
+    tracker.linger = 0
+    wait_until(lambda: list(page.rows(tracker.feed)) == [key(1)])
     tracker.close()
 
 

@@ -14,7 +14,8 @@ from tests.widgets.conftest import MemoryLive
 from livewidgets.widgets.call_tracker import CallTracker
 from livewidgets.widgets.hub import hub
 live = MemoryLive(calls=[{"id": 1, "status": "ringing", "ended_at": None}])
-tracker = CallTracker(live)
+calls = live.table("calls")
+tracker = CallTracker(calls)
 print(hub().model_id, tracker.feed)
 """
 
@@ -46,6 +47,20 @@ class Kernel:
 
         self.client.execute_interactive(code, output_hook=hear, timeout=60)
         return "".join(said)
+
+    def run_cell(self, code: str, cell: str = "cell-1") -> None:
+        """Run code as a notebook does that says which cell it is."""
+        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}}
+        message = self.client.session.msg(
+            "execute_request",
+            content | {"allow_stdin": False, "stop_on_error": True},
+            metadata={"cellId": cell},
+        )
+        self.client.shell_channel.send(message)
+        reply = self.client.get_shell_msg(timeout=20)
+        while reply["parent_header"]["msg_id"] != message["header"]["msg_id"]:
+            reply = self.client.get_shell_msg(timeout=20)
+        assert reply["content"]["status"] == "ok"
 
     def say(self, content: dict, subshell: str | None = None) -> None:
         data = {"method": "custom", "content": {"client": "page", **content}}
@@ -102,7 +117,7 @@ def test_updates_go_on_while_a_cell_keeps_the_main_thread(kernel):
     kernel.client.execute(
         "import time, threading\n"
         "from livewidgets.live.thread import io_thread\n"
-        "def put(n): io_thread().call(tracker._table.put, {'id': 1, 'status': 'busy' if n == 29 else f's{n}'})\n"
+        "def put(n): io_thread().call(calls.put, {'id': 1, 'status': 'busy' if n == 29 else f's{n}'})\n"
         "for n in range(30): threading.Timer(n / 10, put, [n]).start()\n"
         "time.sleep(6)\n"
         "print('the cell has ended')"
@@ -141,21 +156,8 @@ def test_a_page_that_speaks_over_a_subshell_is_heard_while_a_cell_runs(kernel):
 
 
 def test_a_cell_that_runs_again_closes_what_it_made(kernel):
-    def run_cell(code: str) -> None:
-        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}}
-        message = kernel.client.session.msg(
-            "execute_request",
-            content | {"allow_stdin": False, "stop_on_error": True},
-            metadata={"cellId": "cell-1"},
-        )
-        kernel.client.shell_channel.send(message)
-        reply = kernel.client.get_shell_msg(timeout=20)
-        while reply["parent_header"]["msg_id"] != message["header"]["msg_id"]:
-            reply = kernel.client.get_shell_msg(timeout=20)
-        assert reply["content"]["status"] == "ok"
-
     for _ in range(5):
-        run_cell(
+        kernel.run_cell(
             "trackers = [CallTracker(live), CallTracker(live)]; kept = globals().setdefault('kept', []) + trackers"
         )
     said = kernel.run(

@@ -48,7 +48,7 @@ def test_a_committed_call_reaches_the_page(live, sandbox_db, campaign, comms):
     sandbox_db.execute("delete from calls where id = %s", [key])
     wait_until(lambda: str(key) not in page.rows(tracker.feed), 10, "the delete")
     tracker.close()
-    wait_until(lambda: not any(f.request.table == "calls" for f in live._upstream._followers.values()), 10)
+    wait_until(lambda: not any(table.name == "calls" for table in live.tables), 10)
 
 
 def test_many_changes_end_right_and_are_bounded_by_ticks(live, sandbox_db, campaign, comms):
@@ -141,12 +141,13 @@ def test_the_public_sees_masked_calls_with_their_names(sandbox, sandbox_db, camp
 
 
 def test_a_table_that_is_not_there_is_said_in_words(live, comms):
-    tracker = CallTracker(live.table("no_such_calls"))
+    table = live.table("no_such_calls")
+    tracker = CallTracker(table)
     page = HubPage(hub(), comms)
     page.open(tracker.feed)
     meta = wait_until(lambda: page.meta(tracker.feed).get("error"), 15, "the error")
     assert meta["kind"] == "UnknownTableError"
     assert "no_such_calls" in meta["message"]
     assert meta["advice"]
-    tracker._table.close()
     tracker.close()
+    table.close()

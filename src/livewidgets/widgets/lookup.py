@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from livewidgets.core.change import Patch, Row
-from livewidgets.errors import ClosedError, LiveWidgetsError
+from livewidgets.errors import LiveWidgetsError
 from livewidgets.live.client import Live
 from livewidgets.live.subscription import Subscription
 from livewidgets.live.table import TableState, TableStatus
@@ -74,24 +74,29 @@ class Lookup:
             self._tap = table._tap(on_patch, on_status)  # noqa: SLF001 - same house, I/O thread
             replica = table._replica  # noqa: SLF001
             rows: Iterable[Row] = replica.rows()
-        except ClosedError:
+        except LiveWidgetsError:
+            # Closed, or a connection that cannot give it: a recording has only what was recorded.
             self._loaded = True
             return
         self._take({tuple(row.get(column) for column in replica.key): row for row in rows}, {})
 
     def rest(self) -> None:
         """Stop following; the names stay."""
-        tap, self._tap = self._tap, None
-        if tap is not None:
-            tap.close()
+        self._stop()
         if self._lease is not None:
             self._lease.rest()
 
     def close(self) -> None:
         """Give the table up, from any thread."""
+        self._stop()
         lease, self._lease = self._lease, None
         if lease is not None:
             lease.close()
+
+    def _stop(self) -> None:
+        tap, self._tap = self._tap, None
+        if tap is not None:
+            tap.close()
 
     def _take(self, upserted: Mapping[Any, Row], removed: Iterable[Any]) -> bool:
         changed = False
@@ -107,8 +112,5 @@ class Lookup:
 
 
 def open_lookup(live: Live, table: str, *columns: str) -> Lookup:
-    """Follow a table of names; without it where the connection cannot give it."""
-    try:
-        return Lookup(own(live, table), *columns)
-    except LiveWidgetsError:
-        return Lookup(None, *columns)
+    """Follow a table of names."""
+    return Lookup(own(live, table), *columns)
