@@ -17,6 +17,7 @@ from livewidgets.core.connection import ConnectionState, ConnectionStatus
 from livewidgets.core.filters import Where
 from livewidgets.errors import ClosedError, LiveWidgetsError
 from livewidgets.live.client import Live
+from livewidgets.live.request import FollowedTable
 from livewidgets.live.subscription import Subscription
 from livewidgets.live.table import LiveTable, TableState, TableStatus
 from livewidgets.widgets import hub as hub_module
@@ -237,12 +238,11 @@ class MemoryLive(Live):
     status = property(lambda self: self.connection)
 
     @property
-    def _upstream(self):
-        return self
-
-    @property
-    def _followers(self):
-        return {}
+    def tables(self):
+        return tuple(
+            FollowedTable(name, Where.parse(None), None, None, 1, TableStatus(TableState.LIVE, 0.0))
+            for name in self.rows
+        )
 
     def __repr__(self) -> str:
         return "<MemoryLive>"

@@ -78,6 +78,14 @@ def test_nothing_is_watched_while_nobody_looks(shown):
     assert shown.live.listeners == []
 
 
+def test_the_tables_of_the_connection_are_counted(bench):
+    bench.live = MemoryLive(calls=[], bids=[])
+    bench.exchange.register("status", StatusSource(bench.live))
+    bench.show("status")
+    bench.loop.run(0.2)
+    assert meta_of(bench)["tables"] == {"live": 2, "stale": 0, "loading": 0, "error": 0}
+
+
 def test_what_lags_is_counted_and_named():
     status = ConnectionStatus(ConnectionState.CATCHING_UP, 10.0, 0, None, None, None, {"rest": None})
     meta = status_meta(status, {"live": ["a"], "stale": ["c", "b", "b"], "error": ["d"]}, 20.0)

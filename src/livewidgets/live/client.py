@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,14 +15,14 @@ from livewidgets.core.filters import Where
 from livewidgets.core.mutation_rules import Rule, parse_rule
 from livewidgets.core.order import Order
 from livewidgets.errors import ClosedError, ConfigError, FilterError
-from livewidgets.live.closing import Closing
+from livewidgets.live.closing import Closing, warn_dropped
 from livewidgets.live.credentials import Secret, Token, check_token
 from livewidgets.live.delivery import Mailbox
 from livewidgets.live.hook import Hook, open_hook
 from livewidgets.live.notification import Notification
 from livewidgets.live.notifications import Notifications
 from livewidgets.live.presence import Presence, open_presence
-from livewidgets.live.request import Request
+from livewidgets.live.request import FollowedTable, Request
 from livewidgets.live.room import Room
 from livewidgets.live.room_link import Rooms
 from livewidgets.live.subscription import Subscription
@@ -103,6 +102,11 @@ class Live(Closing):
     def status(self) -> ConnectionStatus:
         """The state of the connection now."""
         return self._upstream.status()
+
+    @property
+    def tables(self) -> tuple[FollowedTable, ...]:
+        """What is followed now: each table, or part of one, once, with its state and how many handles are open."""
+        return self._upstream.tables()
 
     def __repr__(self) -> str:
         return f"<Live {self._upstream.host}, {self.status.state}>"
@@ -400,8 +404,8 @@ class Live(Closing):
                 thread.run(self._upstream.close(), _CLOSE_LIMIT)
 
     def __del__(self) -> None:
-        if not self._closed and self._upstream.thread.is_usable():
-            warnings.warn(f"{self!r} was never closed", ResourceWarning, source=self, stacklevel=2)
+        if not self._closed:
+            warn_dropped(self, self._upstream)
 
     def _check_open(self) -> None:
         if self._closed:

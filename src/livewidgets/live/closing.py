@@ -1,10 +1,14 @@
-"""What may be opened has to be closed: the end of a ``with`` block does it."""
+"""What may be opened has to be closed: the end of a ``with`` block does it, and at the latest the collection."""
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from livewidgets.live.upstream import Upstream
 
 
 class Closing(ABC):
@@ -23,3 +27,13 @@ class Closing(ABC):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def warn_dropped(thing: object, upstream: Upstream) -> None:
+    """Warn that something was dropped unclosed; for its ``__del__``.
+
+    Silent where there is nothing left to close: the connection was closed, or the process ends. Python shows such
+    warnings only when it is asked to (``-X dev``), pytest shows them always.
+    """
+    if not upstream.is_closed and upstream.thread.is_usable():
+        warnings.warn(f"{thing!r} was never closed", ResourceWarning, source=thing, stacklevel=3)

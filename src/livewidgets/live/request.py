@@ -56,3 +56,25 @@ class Request:
     limit: int | None
     fixed: tuple[str, ...]
     key: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedTable:
+    """A table, or a part of one, that a connection follows.
+
+    Attributes
+    ----------
+    name, where, order, limit
+        Which rows.
+    handles
+        How many handles on them are open.
+    status
+        What the rows are worth.
+    """
+
+    name: str
+    where: Where
+    order: Order | None
+    limit: int | None
+    handles: int
+    status: TableStatus

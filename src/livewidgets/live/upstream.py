@@ -21,7 +21,7 @@ from livewidgets.errors import ClosedError, LiveWidgetsError
 from livewidgets.live.credentials import Credentials, Token
 from livewidgets.live.follower import Follower
 from livewidgets.live.renewal import Renewal
-from livewidgets.live.request import Request, TableState
+from livewidgets.live.request import FollowedTable, Request, TableState
 from livewidgets.live.subscription import Subscription
 from livewidgets.live.thread import IoThread
 from livewidgets.live.timings import Timings
@@ -112,6 +112,22 @@ class Upstream:
         """When the websocket last gave a sign of life (monotonic seconds)."""
         wire = self._wire
         return self._heard if wire is None else wire.last_heard
+
+    def tables(self) -> tuple[FollowedTable, ...]:
+        """Give what is followed now."""
+        with self._lock:
+            followers = tuple(self._followers.values())
+        return tuple(
+            FollowedTable(
+                follower.request.table,
+                follower.request.where,
+                follower.request.order,
+                follower.request.limit,
+                follower.handles,
+                follower.status,
+            )
+            for follower in followers
+        )
 
     def acquire(self, request: Request) -> Follower:
         """Give the follower for a request, shared with whoever asked the same; each call needs a `release`."""

@@ -65,8 +65,8 @@ class StatusSource:
     def _tables(self) -> dict[str, list[str]]:
         """Return the names of the followed tables by their state."""
         names: dict[str, list[str]] = {}
-        for follower in tuple(self._live._upstream._followers.values()):  # noqa: SLF001
-            names.setdefault(follower.status.state.value, []).append(follower.request.table)
+        for table in self._live.tables:
+            names.setdefault(table.status.state.value, []).append(table.name)
         return names
 
 
