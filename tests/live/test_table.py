@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 import uuid
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ from livewidgets.live.client import Live
 from livewidgets.live.rest import Rest
 from livewidgets.live.snapshot import pages
 from livewidgets.live.table import LiveTable, TableState
+from livewidgets.live.thread import io_thread
 from livewidgets.live.timings import Timings
 from tests.live.conftest import QUICK, Table, eventually
 
@@ -230,11 +232,50 @@ def live_topics(live: Live) -> int:
 
 def test_a_collected_handle_leaves_its_channel(live: Live, make_table: MakeTable) -> None:
     data = make_table()
-    table = live.table(data.name).ready()
-    assert live_topics(live) == 1
-    del table
-    gc.collect()
-    eventually(lambda: live_topics(live) == 0)
+    first, second, other = (
+        live.table(data.name),
+        live.table(data.name),
+        live.table(data.name, where={"id": 1}),
+    )
+    for table in (first, second, other):
+        table.ready()
+    assert [(table.name, table.handles) for table in live.tables] == [(data.name, 2), (data.name, 1)]
+    assert live_topics(live) == 2
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        del first, other, table
+        gc.collect()
+    assert [warning.category for warning in caught] == [ResourceWarning] * 2
+    assert "was never closed" in str(caught[0].message)
+    caught.clear()  # a warning keeps what it is about
+    eventually(lambda: [table.handles for table in live.tables] == [1])
+    eventually(lambda: live_topics(live) == 1)
+    data.run("insert into {} values (1, 'a')")
+    eventually(lambda: live.tables[0].status.rows == 1)  # the other handle goes on
+    second.close()
+    second.close()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        del second
+        gc.collect()
+    assert caught == []
+    eventually(lambda: not live.tables and live_topics(live) == 0)
+
+
+def test_a_handle_in_a_cycle_is_collected_wherever_that_happens(live: Live, make_table: MakeTable) -> None:
+    data = make_table()
+
+    class Holder:
+        def __init__(self) -> None:
+            self.table = live.table(data.name).ready()
+            self.me = self
+
+    async def collect() -> None:
+        gc.collect()
+
+    Holder()
+    io_thread().run(collect())  # on the thread that does the closing
+    eventually(lambda: not live.tables)
 
 
 def test_a_subscription_keeps_its_table(live: Live, make_table: MakeTable) -> None:

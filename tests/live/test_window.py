@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
+
 import pandas as pd
 import pytest
 
@@ -51,6 +54,20 @@ def test_a_window_may_be_opened_before_the_rows_are_there(live, make_table):
         eventually(lambda: window.totals(together=True) == {(): {"count": 1}})
         # What is shown by a cell is saved with the notebook.
         assert window.to_pandas()["phone"].to_list() == ["+1 ••• ••• 4567"]
+
+
+def test_a_window_that_is_dropped_is_cleaned_up(live, make_table):
+    data = make_table(COLUMNS)
+    table = live.table(data.name).ready()
+    window = table.window("at")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        del window
+        gc.collect()
+    assert [str(warning.message).startswith("<LiveWindow on") for warning in caught] == [True]
+    caught.clear()  # a warning keeps what it is about
+    eventually(lambda: not table._subscriptions and not live._upstream.kept)
+    eventually(lambda: not table._follower._patch_taps)
 
 
 def test_a_window_that_cannot_be(live, make_table):

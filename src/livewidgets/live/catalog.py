@@ -28,11 +28,15 @@ class TableShape:
         The key's columns, in order.
     types
         Column to type in SQL's words, such as ``timestamp with time zone``; empty where the project does not tell.
+    verbs
+        What the role may do by grants, in HTTP's words: ``get``, ``post``, ``patch``, ``delete``; row-level security may
+        still refuse it. None where the project does not tell.
     """
 
     name: str
     key: tuple[str, ...]
     types: Mapping[str, str]
+    verbs: frozenset[str] | None = None
 
     @property
     def version_column(self) -> str | None:
@@ -52,11 +56,13 @@ def read_document(document: Mapping[str, Any]) -> dict[str, TableShape]:
     """Read the shapes out of an OpenAPI 2 document as PostgREST writes it."""
     shapes: dict[str, TableShape] = {}
     definitions = document.get("definitions")
+    paths = document.get("paths") or {}
     for name, definition in (definitions or {}).items():
         properties: Mapping[str, Mapping[str, Any]] = definition.get("properties") or {}
         key = tuple(column for column, of in properties.items() if "<pk" in str(of.get("description", "")))
         types = {column: str(of.get("format") or of.get("type") or "") for column, of in properties.items()}
-        shapes[name] = TableShape(name, key, types)
+        told = paths.get(f"/{name}")
+        shapes[name] = TableShape(name, key, types, frozenset(told) if told else None)
     return shapes
 
 
@@ -96,7 +102,7 @@ class Catalog:
             known = TableShape(table, key or await self._guessed_key(table), {})
         elif key:
             known.check(key)
-            known = TableShape(table, key, known.types)
+            known = TableShape(table, key, known.types, known.verbs)
         if not known.key:
             raise NoPrimaryKeyError(table)
         return known

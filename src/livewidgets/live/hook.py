@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import warnings
 import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
@@ -14,6 +13,7 @@ from livewidgets.core.filters import Where
 from livewidgets.core.gap import Gap, GapReason, overflow
 from livewidgets.errors import ClosedError, FilterError, LiveWidgetsError
 from livewidgets.live.channel import Binding, TableChannel, bindings_for
+from livewidgets.live.closing import warn_dropped
 from livewidgets.live.delivery import Mailbox, Waiting, newest
 from livewidgets.live.joiner import Joiner
 from livewidgets.live.subscription import Subscription
@@ -54,11 +54,6 @@ class HookSource:
     def start(self) -> None:
         """Begin to join; on the I/O thread."""
         self.joiner.start()
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether there is something to close."""
-        return not self._upstream.is_closed and self._upstream.thread.is_usable()
 
     def end(self) -> None:
         """Leave; any thread."""
@@ -204,8 +199,8 @@ class Hook(Subscription):
         self.close()
 
     def __del__(self) -> None:
-        if not self.closed and self._source.is_usable:
-            warnings.warn(f"{self!r} was never closed", ResourceWarning, source=self, stacklevel=2)
+        if not self.closed:
+            warn_dropped(self, self._live._upstream)  # noqa: SLF001 - one room
 
     def _check_open(self) -> None:
         if self.closed:

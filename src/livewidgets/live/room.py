@@ -16,7 +16,7 @@ from livewidgets.errors import (
     CommandError,
     LiveWidgetsError,
 )
-from livewidgets.live.closing import Closing
+from livewidgets.live.closing import Closing, warn_dropped
 from livewidgets.live.delivery import Mailbox, newest
 from livewidgets.live.room_link import Broadcast, RoomLink
 from livewidgets.live.subscription import Subscription
@@ -72,7 +72,7 @@ class Sent:
 
 
 class RoomHandle(Closing):
-    """What the handles of a room have in common.
+    """What the handles of a room have in common. One that is dropped unclosed is closed, with a ResourceWarning.
 
     Parameters
     ----------
@@ -131,6 +131,10 @@ class RoomHandle(Closing):
         for subscription in tuple(self._subscriptions):
             subscription.close()
         self._release()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True):
+            warn_dropped(self, self._live._upstream)  # noqa: SLF001 - one room
 
     def _check_open(self) -> None:
         if self._closed or self._live._upstream.is_closed:  # noqa: SLF001

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from livewidgets.core.change import Key, Patch, Row
 from livewidgets.errors import ClosedError, NotReadyError
-from livewidgets.live.closing import Closing
+from livewidgets.live.closing import Closing, warn_dropped
 from livewidgets.live.delivery import Mailbox, Stream, merge
 from livewidgets.live.follower import Follower
 from livewidgets.live.request import TableState, TableStatus
@@ -38,7 +38,8 @@ class LiveTable(Closing):
     """The rows of a table, or a part of it, as they are in the database now.
 
     Made by `Live.table`. Handles with equal arguments share one set of rows and one channel, which is left when the
-    last of them is closed or collected. What comes out is to be read only: rows are shared, never changed in place.
+    last of them is closed. One that is dropped unclosed is closed when it is collected, with a ResourceWarning; not while
+    it has subscriptions. What comes out is to be read only: rows are shared, never changed in place.
 
     Examples
     --------
@@ -476,6 +477,10 @@ class LiveTable(Closing):
         for subscription in tuple(self._subscriptions):
             subscription.close()
         self._release()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True):
+            warn_dropped(self, self._live._upstream)  # noqa: SLF001 - one room
 
     def _check_open(self) -> None:
         if self._closed:

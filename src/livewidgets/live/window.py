@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from livewidgets.core.window import Columns, Window
 from livewidgets.core.window_measure import Measure
 from livewidgets.core.window_plan import Group, Value
 from livewidgets.errors import ClosedError
-from livewidgets.live.closing import Closing
+from livewidgets.live.closing import Closing, warn_dropped
 from livewidgets.live.subscription import Subscription
 from livewidgets.live.thread import io_thread
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 class LiveWindow(Closing):
     """Measures of a table by time and series, up to this moment. Made by `LiveTable.window`.
 
-    It keeps its table open until it is closed; also a context manager. Any thread may read.
+    It keeps its table open until it is closed; also a context manager. One that is dropped unclosed is closed when it
+    is collected, with a ResourceWarning. Any thread may read.
     """
 
     def __init__(
@@ -44,6 +46,9 @@ class LiveWindow(Closing):
         self._closed = False
         thread = io_thread()
         self._subscription = self._begin() if thread.is_current() else thread.run(self._begin_soon())
+        # What listens does not know this window, so that it can be collected.
+        self._end = weakref.finalize(self, self._subscription.close)
+        self._end.atexit = False
 
     def __repr__(self) -> str:
         window = self._window
@@ -92,7 +97,11 @@ class LiveWindow(Closing):
     def close(self) -> None:
         """Stop following; a second call does nothing."""
         self._closed = True
-        self._subscription.close()
+        self._end()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True):
+            warn_dropped(self, self.table.live._upstream)  # noqa: SLF001 - one room
 
     def _advance(self) -> None:
         if self._closed:
@@ -104,13 +113,14 @@ class LiveWindow(Closing):
 
     def _begin(self) -> Subscription:
         """Take the rows and listen from the same moment on; on the I/O thread, where nothing is applied meanwhile."""
-        table = self.table
-        subscription = table._tap(self._apply)  # noqa: SLF001 - one room
-        key = table.key
-        with self._lock:
-            self._window.load({tuple(row[name] for name in key): row for row in table.rows()}, time.time())
-        return subscription
+        table, window, lock = self.table, self._window, self._lock
 
-    def _apply(self, patch: Patch) -> None:
-        with self._lock:
-            self._window.apply(patch)
+        def apply(patch: Patch) -> None:
+            with lock:
+                window.apply(patch)
+
+        subscription = table._tap(apply)  # noqa: SLF001 - one room
+        key = table.key
+        with lock:
+            window.load({tuple(row[name] for name in key): row for row in table.rows()}, time.time())
+        return subscription

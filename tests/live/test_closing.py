@@ -1,0 +1,136 @@
+"""What is dropped unclosed is closed by that; a program that closes nothing ends by itself."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from livewidgets.live.client import Live
+from tests.live.conftest import Table, eventually
+
+MakeTable = Callable[..., Table]
+OpenLive = Callable[..., Live]
+
+#: Seconds; far above what an end takes, far below a wait that nobody ends.
+LIMIT = 60
+
+
+@contextmanager
+def one_is_dropped(said: str) -> Iterator[None]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+        gc.collect()
+    assert [warning.category for warning in caught] == [ResourceWarning]
+    assert str(caught[0].message).startswith(said)
+    assert str(caught[0].message).endswith("was never closed")
+    caught.clear()  # a warning keeps what it is about
+
+
+def test_a_room_that_is_dropped_is_left(live: Live) -> None:
+    room, other = live.channel("dropped").ready(), live.channel("dropped")
+    with one_is_dropped("<Room 'dropped', joined>"):
+        del other
+    with pytest.raises(AssertionError):
+        eventually(lambda: not live._rooms, limit=0.3)  # it is shared
+    room.broadcast("ping").result(5)
+    with one_is_dropped("<Room"):
+        del room
+    eventually(lambda: not live._rooms and not live._upstream.joiners)
+
+
+def test_a_presence_that_is_dropped_is_taken_away(live: Live, open_live: OpenLive) -> None:
+    watcher = open_live().presence("dropped").ready()
+    users = live.presence("dropped", me={"name": "Ana"})
+    eventually(lambda: len(watcher) == 1)
+    with one_is_dropped("<Presence 'dropped'"):
+        del users
+    eventually(lambda: len(watcher) == 0)
+    eventually(lambda: not live._rooms)
+
+
+def test_what_is_dropped_after_its_connection_was_closed_is_no_matter(open_live: OpenLive) -> None:
+    live = open_live()
+    table, room = live.table("calls").ready(), live.channel("late")
+    live.close()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        del table, room
+        gc.collect()
+    assert caught == []
+
+
+SCRIPT = """
+import os
+import livewidgets as lw
+
+live = lw.Live(os.environ["TEST_URL"], os.environ["TEST_KEY"], access_token=os.environ["TEST_TOKEN"])
+table = live.table("calls", limit=10, order="-created_at").ready()
+seen = []
+table.on_change(seen.append)
+window = table.window(every="1m")
+room = live.channel("script").ready()
+users = live.presence("script", me={"name": "Ana"})
+hook = live.on("script", "*", seen.append, table="calls").ready()
+print(len(table.rows()) <= 10, "read")
+"""
+
+
+def ended(sandbox: Any, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **os.environ,
+        "TEST_URL": sandbox.url,
+        "TEST_KEY": sandbox.anon_key,
+        "TEST_TOKEN": sandbox.manager_token,
+    }
+    return subprocess.run(
+        [sys.executable, *command],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("options", [(), ("-W", "always")], ids=["plain", "all warnings"])
+@pytest.mark.parametrize("end", ["", "raise SystemExit(3)\n"], ids=["at its end", "by exit"])
+def test_a_script_that_closes_nothing_ends_by_itself(
+    sandbox: Any, tmp_path: Path, options: tuple[str, ...], end: str
+) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT + end)
+    done = ended(sandbox, tmp_path, *options, "script.py")
+    assert (done.stdout, done.returncode) == ("True read\n", 3 if end else 0), done.stderr
+    # Not even a warning: the process ends, and nothing is left open by that.
+    assert done.stderr == ""
+
+
+def test_a_script_that_fails_shows_its_own_error_and_nothing_else(sandbox: Any, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT + "1 / 0\n")
+    done = ended(sandbox, tmp_path, "script.py")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback")
+    assert done.stderr.strip().endswith("ZeroDivisionError: division by zero")
+    assert done.stderr.count("Traceback") == 1
+
+
+def test_a_test_that_closes_nothing_ends_by_itself(sandbox: Any, tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    body = "".join(f"    {line}\n" for line in SCRIPT.strip().splitlines())
+    (tmp_path / "test_it.py").write_text(f"def test_it():\n{body}    assert table.rows() is not None\n")
+    done = ended(
+        sandbox, tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "test_it.py"
+    )
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+    assert done.stderr == ""
