@@ -17,6 +17,7 @@ from livewidgets.core.change import Change, ChangeKind, Patch
 from livewidgets.core.connection import ConnectionState, ConnectionStatus
 from livewidgets.core.gap import Gap, GapReason
 from livewidgets.core.mutation import MutationState
+from livewidgets.core.page_info import PageInfo
 from livewidgets.core.presence import Entry, PresenceChange
 from livewidgets.errors import (
     ClosedError,
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from livewidgets.session import sandbox
     from livewidgets.widgets.call_tracker import CallTracker
     from livewidgets.widgets.online_status import OnlineStatus
+    from livewidgets.widgets.page import Page, page
 else:
     from livewidgets import sandbox
 
@@ -110,6 +112,8 @@ __all__ = [
     "NotificationState",
     "Notifications",
     "OnlineStatus",
+    "Page",
+    "PageInfo",
     "Patch",
     "PortInUseError",
     "PostgresUnavailableError",
@@ -139,13 +143,14 @@ __all__ = [
     "connect",
     "demo",
     "errors",
+    "page",
     "record",
     "replay",
     "sandbox",
 ]
 
 #: Loaded at their first use, for ipywidgets takes longer to import than all the rest.
-_WIDGETS = {"CallTracker": "call_tracker", "OnlineStatus": "online_status"}
+_WIDGETS = {"CallTracker": "call_tracker", "OnlineStatus": "online_status", "Page": "page", "page": "page"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - one of several classes

@@ -74,9 +74,10 @@ class Page:
                 answers += self._share(share, buffers)
         if tick.get("beat"):
             self.beats += 1
-            answers.append(
-                {"t": "ack", "client": self.client, "epoch": self.epoch, "beat": tick["beat"]["k"]}
-            )
+            if tick["beat"].get("ask", True):
+                answers.append(
+                    {"t": "ack", "client": self.client, "epoch": self.epoch, "beat": tick["beat"]["k"]}
+                )
         return answers
 
     def _share(self, share: dict[str, Any], buffers: list[bytes]) -> list[dict[str, Any]]:

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from livewidgets.core.pages import ASK_AFTER
 from livewidgets.errors import CommandError
-from livewidgets.widgets.exchange import BEAT
+from livewidgets.widgets.exchange import BEAT, HIDDEN_BEAT
 from tests.widgets.conftest import Bench
 
 
@@ -110,7 +111,7 @@ def test_a_vanished_page_costs_nothing_after_half_a_minute(bench):
     assert bench.pages[0].feeds["n"].rows == {"a": {"n": 1}, "b": {"n": 2}}
 
 
-def test_beats_come_every_two_seconds_and_say_how_busy_the_main_loop_is(bench):
+def test_beats_come_every_second_and_say_how_busy_the_main_loop_is(bench):
     bench.exchange.register("n", Numbers())
     bench.show("n")
     bench.loop.run(10 * BEAT + 0.5)
@@ -123,12 +124,52 @@ def test_beats_come_every_two_seconds_and_say_how_busy_the_main_loop_is(bench):
     assert bench.ticks[-1]["beat"]["busy_ms"] == 5000
 
 
-def test_a_page_that_only_answers_beats_stays_awake(bench):
+def test_a_page_that_only_answers_beats_stays_awake_and_answers_few(bench):
     bench.exchange.register("n", Numbers())
     bench.show("n")
     bench.loop.run(300)
     assert bench.exchange.pages.alive
-    assert bench.pages[0].beats == 151
+    assert bench.pages[0].beats == 301
+    assert sum(tick["beat"]["ask"] for tick in bench.ticks if "beat" in tick) <= 300 / ASK_AFTER + 1
+
+
+def test_a_hidden_page_gets_few_beats_and_the_next_at_once_when_it_comes_back(bench):
+    bench.exchange.register("n", Numbers())
+    bench.show("n")
+    bench.loop.run(1)
+    bench.exchange.hear({**bench.pages[0].show(), "visible": False})
+    bench.loop.run(0.1)
+    before = bench.pages[0].beats
+    bench.loop.run(10 * HIDDEN_BEAT)
+    assert bench.pages[0].beats - before <= 11
+    assert bench.exchange.pages.alive
+    bench.loop.run(HIDDEN_BEAT / 2)
+    before = bench.pages[0].beats
+    bench.show("n")
+    bench.loop.run(0.1)
+    assert bench.pages[0].beats == before + 1
+    assert bench.pages[0].feeds["n"].rows == {"a": {"n": 1}, "b": {"n": 2}}
+
+
+def test_what_is_said_of_a_busy_kernel_does_not_outlast_it(bench):
+    bench.exchange.register("n", Numbers())
+    bench.show("n")
+    bench.loop.run(1)
+    bench.probe.busy = 2.0
+    bench.loop.run(1.05)
+    assert bench.ticks[-1]["beat"]["busy_ms"] == 2000
+    bench.probe.busy = 0.0
+    bench.loop.run(BEAT / 2 + 0.05)
+    assert bench.ticks[-1]["beat"]["busy_ms"] == 0
+
+
+def test_whoever_listens_is_told_of_each_page_once(bench):
+    told = []
+    bench.exchange._tell = told.append
+    bench.show("n")
+    bench.exchange.hear(bench.pages[0].hello())
+    bench.exchange.hear({"t": "bye", "client": "page-0"})
+    assert [[info.client for info in pages] for pages in told] == [["page-0"], []]
 
 
 def test_never_more_than_a_hundred_messages_a_second():

@@ -220,6 +220,10 @@ class Client:
         """Whether anything is sent to this page."""
         return self.state not in {LinkState.SILENT, LinkState.GONE}
 
+    def quiet_for(self, now: float) -> float:
+        """Return how many seconds ago the last sign of life was."""
+        return now - self._life
+
     @property
     def outstanding(self) -> bool:
         """Whether an ack is awaited."""

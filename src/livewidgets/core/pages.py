@@ -7,6 +7,7 @@ from typing import Any
 
 from livewidgets.core.frame import Buffers, Feed
 from livewidgets.core.link import TICK, Client
+from livewidgets.core.page_info import PageInfo, read_page
 
 #: The version of the protocol that is spoken here.
 PROTOCOL = 1
@@ -14,6 +15,8 @@ PROTOCOL = 1
 PAGES = 64
 #: Feeds that one page may show.
 FEEDS = 500
+#: A page that has said nothing for so many seconds is asked to answer a beat.
+ASK_AFTER = 8.0
 
 
 class Pages:
@@ -30,12 +33,15 @@ class Pages:
         The open feeds by name; whoever owns this opens those that are `wanted` and closes the others.
     busy
         Whether the kernel's main loop was busy at the last look.
+    present
+        What the pages that are followed said of themselves, in the order in which they came; replaced whole.
     """
 
     def __init__(self, epoch: str) -> None:
         self.epoch = epoch
         self.feeds: dict[str, Feed] = {}
         self.busy = False
+        self.present: tuple[PageInfo, ...] = ()
         self._clients: dict[str, Client] = {}
         self._number = 0
         self._ticked_at = float("-inf")
@@ -79,16 +85,23 @@ class Pages:
             client = Client(name, self._number, now)
         self._clients[name] = client  # the last in line to be forgotten
         sent = content.get("now")
-        client.hello(
+        is_newest = client.hello(
             feeds,
             same_epoch=content.get("epoch") == self.epoch,
             now=now,
             sent_ms=float(sent) if isinstance(sent, int | float) else 0.0,
         )
+        if is_newest:
+            self._note(read_page(name, content))
         return True
+
+    def _note(self, info: PageInfo) -> None:
+        known = {other.client: other for other in self.present}
+        self.present = tuple({**known, info.client: info}.values())
 
     def _drop(self, name: str) -> None:
         client = self._clients.pop(name)
+        self.present = tuple(info for info in self.present if info.client != name)
         # A page that comes back must not take new numbers for old ones.
         self._number = max(self._number, client.number)
 
@@ -96,6 +109,17 @@ class Pages:
     def alive(self) -> bool:
         """Whether anybody is there to be told anything."""
         return any(client.alive for client in self._clients.values())
+
+    @property
+    def watched(self) -> bool:
+        """Whether anybody can see a page that is there."""
+        return any(info.visible and self._clients[info.client].alive for info in self.present)
+
+    def asks(self, now: float) -> bool:
+        """Say whether a beat should be answered: a page has said nothing for a while, and would be heard."""
+        return not self.busy and any(
+            client.alive and client.quiet_for(now) >= ASK_AFTER for client in self._clients.values()
+        )
 
     @property
     def count(self) -> int:

@@ -12,13 +12,18 @@ from functools import partial
 from typing import Any, Protocol
 
 from livewidgets.core.frame import Feed
+from livewidgets.core.page_info import PageInfo
 from livewidgets.core.pages import PROTOCOL, Pages
 from livewidgets.errors import CommandError, LiveWidgetsError
 from livewidgets.widgets.commands import Commands
 from livewidgets.widgets.trouble import report, trouble_meta
 
-#: Seconds between beats while a page is there.
-BEAT = 2.0
+#: Seconds between beats while somebody can see a page; a page takes two missed ones for silence.
+BEAT = 1.0
+#: Seconds between beats while the pages that are there are hidden: who comes back should not find silence.
+HIDDEN_BEAT = 5.0
+#: Seconds between beats at least: a hello is answered by one.
+BEAT_PAUSE = 0.25
 #: Seconds between looks at the main loop while a page is there.
 PULSE = 0.25
 #: The main loop counts as busy after this many seconds without an answer.
@@ -126,6 +131,8 @@ class Exchange:
         Looks at the main loop.
     wall
         Seconds since 1970, for what the page compares with its own clock.
+    tell
+        Called when a page has come, gone, or said something new of itself, with all that are there.
     """
 
     def __init__(
@@ -135,6 +142,7 @@ class Exchange:
         loop: Loop,
         probe: Probe,
         wall: Callable[[], float] = time.time,
+        tell: Callable[[tuple[PageInfo, ...]], object] = lambda _pages: None,
     ) -> None:
         self.loop = loop
         self.pages = Pages(epoch)
@@ -142,13 +150,14 @@ class Exchange:
         self._send = send
         self._probe = probe
         self._wall = wall
+        self._tell = tell
         self._sources: dict[str, Source] = {}
         self._open: dict[str, tuple[OpenFeed, Callable[[], None], Source]] = {}
         self._version = 0
         self._turn: Any = None
         self._turn_at = 0.0
         self._pulse: Any = None
-        self._beat_at = 0.0
+        self._beat_at = self._beaten_at = float("-inf")
         self._beats = 0
         self._commands = Commands(lambda name: self._sources.get(name, _GONE), self._post, loop)
         self._closed = False
@@ -215,8 +224,14 @@ class Exchange:
         """Take what a page said."""
         if self._closed or not isinstance(content, Mapping):
             return
+        before = self.pages.present
         if not self.pages.hear(content, self.loop.time()) and content.get("t") == "cmd":
             self._commands.carry_out(content)
+        if content.get("t") == "hello":
+            # Who asks whether anybody is there should not wait for the next beat.
+            self._beat_soon()
+        if self.pages.present != before:
+            self._tell(self.pages.present)
         self.news()
 
     def news(self) -> None:
@@ -267,6 +282,9 @@ class Exchange:
 
     def _looked(self) -> None:
         if (self._probe.busy_for() > BUSY_AFTER) != self.pages.busy:
+            if self.pages.busy:
+                # What was said of a busy kernel should not outlast it.
+                self._beat_soon()
             self.news()
         self._look()
 
@@ -276,9 +294,13 @@ class Exchange:
             self._pulse.cancel()
             self._pulse = None
 
+    def _beat_soon(self) -> None:
+        self._beat_at = min(self._beat_at, self._beaten_at + BEAT_PAUSE)
+
     def _beat(self) -> dict[str, Any]:
         self._beats += 1
-        self._beat_at = self.loop.time() + BEAT
+        self._beaten_at = self.loop.time()
+        self._beat_at = self._beaten_at + (BEAT if self.pages.watched else HIDDEN_BEAT)
         ages: dict[str, int | None] = {}
         for name, (feed, _, source) in self._open.items():
             age = _guarded(partial(source.beat, feed), name)
@@ -288,7 +310,7 @@ class Exchange:
             "k": self._beats,
             "busy_ms": round(1000 * busy) if busy > BUSY_AFTER else 0,
             "ages": ages,
-            "links": [],
+            "ask": self.pages.asks(self._beaten_at),
         }
 
     def _post(self, message: Mapping[str, Any], buffers: list[bytes]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import anywidget
 
+from livewidgets.core.page_info import PageInfo
 from livewidgets.live.thread import IoThread, io_thread
 from livewidgets.widgets.assets import bundle, check_built
 from livewidgets.widgets.comm_line import CommLine
@@ -32,7 +33,9 @@ class Hub(anywidget.AnyWidget):
         self._thread: IoThread = io_thread()
         self._probe = MainLoopProbe()
         self._line = CommLine(self.comm)
-        self._exchange = Exchange(secrets.token_hex(6), self._line.send, self._thread.loop, self._probe)
+        self._exchange = Exchange(
+            secrets.token_hex(6), self._line.send, self._thread.loop, self._probe, tell=_tell_pages
+        )
         self.on_msg(self._heard)
 
     def __repr__(self) -> str:
@@ -88,6 +91,25 @@ class Hub(anywidget.AnyWidget):
 
 _lock = threading.Lock()
 _hub: Hub | None = None
+#: Who is told on the I/O thread which pages are there; they outlive a hub.
+_listeners: set[Callable[[tuple[PageInfo, ...]], object]] = set()
+
+
+def pages_there() -> tuple[PageInfo, ...]:
+    """Return what the pages that are there say of themselves, the one that came last at the end."""
+    exchange = _hub._exchange if _hub is not None else None  # noqa: SLF001 - same file
+    return exchange.pages.present if exchange is not None else ()
+
+
+def listen_to_pages(listener: Callable[[tuple[PageInfo, ...]], object]) -> Callable[[], None]:
+    """Tell `listener` on the I/O thread whenever a page comes, goes or says something new; returns what ends it."""
+    _listeners.add(listener)
+    return lambda: _listeners.discard(listener)
+
+
+def _tell_pages(pages: tuple[PageInfo, ...]) -> None:
+    for listener in tuple(_listeners):
+        listener(pages)
 
 
 def hub() -> Hub:
