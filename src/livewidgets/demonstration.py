@@ -1,17 +1,17 @@
-"""``livewidgets demo``: the sandbox with call traffic, and a dashboard on it, until Ctrl-C."""
+"""`livewidgets demo` and `dashboard`: a notebook as a page, with or without a sandbox of its own, until Ctrl-C."""
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import webbrowser
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 
+from .cli_ending import stopped_by_signals
+from .cli_look import working
 from .dashboards import find_notebook, serve
 from .errors import SetupError
 
@@ -31,6 +31,7 @@ def run(
     speed: float,
     browser: bool,
     say: Callable[[str], None],
+    scenario: str = "normal",
 ) -> None:
     """Show a notebook as a dashboard on the sandbox until Ctrl-C, then stop everything that was started.
 
@@ -40,7 +41,7 @@ def run(
         The name of a notebook that comes with livewidgets, or a path.
     port
         The dashboard's port; 0 for a free one.
-    data, seed, speed
+    data, seed, speed, scenario
         As for ``livewidgets sandbox``; no effect when it runs already.
     browser
         Whether to open a browser, where there is one.
@@ -61,33 +62,80 @@ def run(
         raise SetupError(
             f"The sandbox needs {error.name}.", "Run: pip install 'livewidgets[sandbox,voila]'"
         ) from error
-    with _stopped_by_signals():
-        say("Starting the sandbox …")
-        info = launcher.launch(
-            data, port=0, traffic=True, seed=seed, speed=speed, exit_when_idle=_ORPHAN_SECONDS
+    with stopped_by_signals():
+        with working("starting the sandbox"):
+            info = launcher.launch(
+                data,
+                port=0,
+                traffic=True,
+                seed=seed,
+                speed=speed,
+                scenario=scenario,
+                exit_when_idle=_ORPHAN_SECONDS,
+            )
+        end = (
+            "Ctrl-C stops both."
+            if info.started
+            else "Ctrl-C stops the dashboard; the sandbox was there before."
         )
         try:
             say(f"Sandbox    {info.url}   psql {info.dsn}")
-            with serve(path, port=port, env={SANDBOX_VARIABLE: str(info.data)}) as dashboard:
-                say(f"Dashboard  {dashboard.url}")
-                say(
-                    "Ctrl-C stops both."
-                    if info.started
-                    else "Ctrl-C stops the dashboard; the sandbox was there before."
-                )
-                if browser and _has_screen():
-                    webbrowser.open(dashboard.url)
-                _wait(dashboard.process)
+            _show(path, port, {SANDBOX_VARIABLE: str(info.data)}, browser=browser, say=say, end=end)
         except KeyboardInterrupt:
             say("\nStopping …")
         finally:
             if info.started:
-                launcher.stop(info)
+                with working("stopping the sandbox"):
+                    launcher.stop(info)
+
+
+def show(
+    notebook: Path,
+    *,
+    port: int,
+    browser: bool,
+    say: Callable[[str], None],
+    env: Mapping[str, str] | None = None,
+) -> None:
+    """Show a notebook as a dashboard on whatever is configured, until Ctrl-C.
+
+    Parameters
+    ----------
+    notebook
+        Its path.
+    port, browser, say
+        As for `run`.
+    env
+        Environment variables for its kernels.
+
+    Raises
+    ------
+    SetupError
+        Voila is not installed, or does not start.
+    """
+    with stopped_by_signals():
+        try:
+            _show(notebook, port, env or {}, browser=browser, say=say, end="Ctrl-C stops it.")
+        except KeyboardInterrupt:
+            say("\nStopping …")
+
+
+def _show(
+    notebook: Path, port: int, env: Mapping[str, str], *, browser: bool, say: Callable[[str], None], end: str
+) -> None:
+    with ExitStack() as stack:
+        with working("starting the dashboard"):
+            dashboard = stack.enter_context(serve(notebook, port=port, env=env))
+        say(f"Dashboard  {dashboard.url}")
+        say(end)
+        if browser and _has_screen():
+            webbrowser.open(dashboard.url)
+        _wait(dashboard.process)
 
 
 def _wait(process: subprocess.Popen[bytes]) -> None:
     status = process.wait()
-    raise SetupError(f"The dashboard ended by itself (exit status {status}).", "Start the demo again.")
+    raise SetupError(f"The dashboard ended by itself (exit status {status}).", "Start it again.")
 
 
 def _has_screen() -> bool:
@@ -95,18 +143,3 @@ def _has_screen() -> bool:
     if sys.platform in ("darwin", "win32"):
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """Make Ctrl-C of both, SIGINT and SIGTERM; also where a script started us with SIGINT ignored."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""Why a widget is empty: one check after the other, each with what mends it."""
