@@ -37,6 +37,7 @@ def patches(draw: st.DrawFn) -> list[Patch]:
 def test_a_merged_patch_does_what_both_do(many: list[Patch]) -> None:
     rows: Rows = {(0,): {"v": 0}, (1,): {"v": 0}}
     apart = rows
+    before = [(dict(patch.upserted), dict(patch.removed)) for patch in many]
     merged = many[0]
     for patch in many:
         apart = apply(apart, patch)
@@ -46,6 +47,8 @@ def test_a_merged_patch_does_what_both_do(many: list[Patch]) -> None:
     assert merged.version == many[-1].version
     assert merged.reset == any(patch.reset for patch in many)
     assert not merged.upserted.keys() & merged.removed.keys()
+    # Others have them too.
+    assert before == [(patch.upserted, patch.removed) for patch in many]
 
 
 async def test_a_blocked_loop_gets_few_patches_and_all_rows() -> None:

@@ -328,6 +328,45 @@ async def test_callbacks_come_on_the_loop_that_subscribed(live: Live, make_table
     assert set(where) == {threading.get_ident()}
 
 
+async def test_a_reader_that_is_too_slow_gets_few_patches_and_all_rows(
+    live: Live, make_table: MakeTable
+) -> None:
+    data = make_table()
+    data.run("insert into {} select n, 'first' from generate_series(1, 300) n")
+    table = live.table(data.name)
+    await asyncio.to_thread(table.ready)
+    rows = {(row["id"],): row for row in table.rows()}
+    before = table.version
+    patches = table.changes()
+    first = asyncio.ensure_future(anext(patches))
+    await asyncio.to_thread(eventually, lambda: table._subscriptions)
+    # The loop does not run while this goes on, as in a cell that computes.
+    number = 0
+    while number < 400 or table.version - before < 300:  # many more than may wait
+        number += 1
+        data.run("update {} set title = %s where id %% 4 = %s", f"{number}", number % 4)
+        data.run("delete from {} where id = %s", 301 - number)
+    data.run("update {} set title = 'last'; insert into {} values (301, 'last')")
+    eventually(lambda: 301 in table and len(table) == 1)
+    (subscription,) = table._subscriptions
+    taken = 0
+    patch = await first
+    while True:
+        taken += 1
+        assert patch.version > before
+        before = patch.version
+        for key in patch.removed:
+            rows.pop(key, None)
+        rows.update(patch.upserted)
+        if patch.version == table.version:
+            break
+        patch = await anext(patches)
+    assert taken <= 257
+    assert list(rows.values()) == table.rows()
+    await patches.aclose()
+    assert subscription.closed
+
+
 async def test_changes_can_be_iterated(live: Live, make_table: MakeTable) -> None:
     data = make_table()
     table = live.table(data.name)
