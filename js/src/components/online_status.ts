@@ -5,7 +5,7 @@ import { icon, make, painter, setIcon, setText, show } from "../lib/dom";
 import { count, text } from "../lib/format";
 import type { HealthFacts } from "../lib/health";
 import type { Trouble } from "../lib/protocol";
-import { applyTheme, watchTheme } from "../lib/theme";
+import { applyLooks, watchTheme } from "../lib/theme";
 import type { View } from "./shell";
 
 export interface OnlineStatusOptions {
@@ -177,13 +177,12 @@ export function onlineStatus(
   everySecond(paint, signal);
   window.addEventListener("online", paint, { signal });
   window.addEventListener("offline", paint, { signal });
-  watchTheme(() => applyTheme(root, options.theme), signal);
+  watchTheme(() => applyLooks(root, options), signal);
 
   return {
     setOptions(next) {
       options = next;
-      applyTheme(root, options.theme);
-      root.dataset.size = options.size === "wall" ? "wall" : "auto";
+      applyLooks(root, options);
       paint();
     },
     setFeed({ meta, vouched }) {

@@ -8,7 +8,7 @@ import type { LinkStatus } from "../lib/exchange";
 import type { FeedUpdate } from "../lib/feed";
 import { type Health, type HealthFacts, health, knownUntil } from "../lib/health";
 import type { Meta, Trouble } from "../lib/protocol";
-import { applyTheme, watchTheme } from "../lib/theme";
+import { applyLooks, watchTheme } from "../lib/theme";
 import { stateMark } from "./state_mark";
 
 /** What every component can be told; its own options come on top. */
@@ -152,7 +152,7 @@ export function shell(
     content.tick?.();
     drawState();
   }, signal);
-  watchTheme(() => applyTheme(root, options.theme), signal);
+  watchTheme(() => applyLooks(root, options), signal);
 
   return {
     aside,
@@ -164,8 +164,7 @@ export function shell(
     announce: (words) => setText(spoken, words),
     setOptions(next) {
       options = next;
-      applyTheme(root, options.theme);
-      root.dataset.size = options.size === "wall" ? "wall" : "auto";
+      applyLooks(root, options);
       paint();
     },
     setFeed({ meta, vouched }) {

@@ -1,9 +1,13 @@
 /** Light or dark, as the host of the page draws it. */
 
+import { isWall, WISH_ATTRIBUTES, wishedTheme } from "./page_wish";
+
 export type Theme = "light" | "dark";
 
 /** The theme that the page's host shows, by each host's own sign; else what the system prefers. */
 export function pageTheme(): Theme {
+  const wish = wishedTheme();
+  if (wish) return wish;
   const { body, documentElement: html } = document;
   const jupyter = body.dataset.jpThemeLight;
   if (jupyter !== undefined) return jupyter === "false" ? "dark" : "light";
@@ -26,16 +30,20 @@ export function watchTheme(changed: () => void, signal: AbortSignal): void {
   const observer = new MutationObserver(changed);
   const attributeFilter = ["class", "theme", "data-theme", "data-jp-theme-light", "data-vscode-theme-kind"];
   observer.observe(document.body, { attributes: true, attributeFilter });
-  observer.observe(document.documentElement, { attributes: true, attributeFilter });
+  observer.observe(document.documentElement, {
+    attributes: true,
+    attributeFilter: [...attributeFilter, ...WISH_ATTRIBUTES],
+  });
   signal.addEventListener("abort", () => observer.disconnect(), { once: true });
   window.matchMedia?.("(prefers-color-scheme: dark)").addEventListener?.("change", changed, { signal });
 }
 
 /** Write on a component's root what its style sheet reads. */
-export function applyTheme(root: HTMLElement, wish: string): void {
+export function applyLooks(root: HTMLElement, { theme: wish, size }: { theme: string; size: string }): void {
   const auto = wish !== "light" && wish !== "dark";
   const theme = auto ? pageTheme() : (wish as Theme);
   root.dataset.lwTheme = theme;
   // A wish against the host's theme must not mix in the host's surfaces.
   root.dataset.lwHost = isJupyter() && theme === pageTheme() ? "jupyter" : "page";
+  root.dataset.size = size === "wall" || isWall() ? "wall" : "auto";
 }
