@@ -319,11 +319,13 @@ def test_frames_that_no_protocol_knows(
 ) -> None:
     data = make_table()
     table = far.table(data.name).ready()
+    before = joins(far), far._upstream._wire
     with back_from("frames that no protocol knows"):
         for seed in range(5):
             proxy.send_garbage(seed)
         data.run("insert into {} values (1, 'a')")
         comes_back(table, data)
+    assert (joins(far), far._upstream._wire) == before
 
 
 def test_a_frame_that_breaks_off(
@@ -394,12 +396,13 @@ def test_callbacks_that_raise(
     ]
     table._tap(fail, fail)
     far._watch_status(fail)
-    wire = far._upstream._wire
+    wire, before = far._upstream._wire, joins(far)
     with back_from("callbacks that raise: those of states, too"):
         data.run("insert into {} values (1, 'a')")
         comes_back(table, data)
     eventually(lambda: "A callback of" in caplog.text)
-    assert far._upstream._wire is wire
+    assert "A listener of the table" in caplog.text
+    assert (joins(far), far._upstream._wire) == (before, wire)
     for subscription in subscriptions:
         subscription.close()
 

@@ -12,12 +12,12 @@ import pytest
 
 from livewidgets.errors import NotAcknowledgedError
 from livewidgets.live.client import Live
-from livewidgets.live.presence import Presence
 from livewidgets.live.room import Room
 from livewidgets.live.room_link import Broadcast
 from livewidgets.sandbox.faults import FaultProxy
 from tests.live.conftest import QUICK, BackFrom, eventually
 from tests.live.test_outages_frames import altered, frame, joins
+from tests.live.test_presence import is_known, names
 
 OpenLive = Callable[..., Live]
 
@@ -48,10 +48,6 @@ class Pair:
         self._count += 1
         sender.broadcast("ping", {"n": self._count}).result(5)
         return any("n" in message for message in seen)
-
-
-def names(users: Presence) -> list[str]:
-    return sorted(user.meta.get("name", "") for user in users.who())
 
 
 def test_a_broadcast_above_one_mebibyte(
@@ -123,7 +119,7 @@ def test_a_room_that_is_left_and_joined_again_at_once(far: Live, live: Live, bac
 
 @pytest.mark.parametrize("event", ["phx_close", "phx_error"])
 def test_the_end_of_a_rooms_join(
-    far: Live, live: Live, proxy: FaultProxy, back_from: BackFrom, event: str
+    far: Live, live: Live, open_live: OpenLive, proxy: FaultProxy, back_from: BackFrom, event: str
 ) -> None:
     pair = Pair(far, live, f"ended by {event}")
     users = far.presence(pair.room.topic, me={"name": "Ana"})
@@ -136,17 +132,20 @@ def test_the_end_of_a_rooms_join(
     pair.both_ways()
     assert pair.room._link.joiner.channel is channel
     pair.seen.clear()
+    newcomer = open_live()
     with back_from(f"a room: the server ends it, {event}"):
         proxy.send(frame(topic, event, {}, ref))
         eventually(lambda: pair.room._link.joiner.channel not in (channel, None))
         pair.both_ways()
+        eventually(lambda: is_known(newcomer, pair.room.topic, ["Ana"]))
         eventually(lambda: names(users) == names(others) == ["Ana"])
     assert far._upstream._wire is wire
 
 
 def test_presence_is_wanted_after_the_join_and_known_after_a_reconnect(
-    far: Live, live: Live, proxy: FaultProxy, back_from: BackFrom
+    far: Live, live: Live, open_live: OpenLive, proxy: FaultProxy, back_from: BackFrom
 ) -> None:
+    newcomer = open_live()
     pair = Pair(far, live, "later")
     users = far.presence("later", me={"name": "Ana"})
     others = live.presence("later", me={"name": "Bob"})
@@ -155,13 +154,15 @@ def test_presence_is_wanted_after_the_join_and_known_after_a_reconnect(
     with back_from("presence: tracked again after a reconnect"):
         proxy.reset_connections()
         eventually(lambda: pair.room._link.joiner.channel not in (channel, None))
-        presence = users._link.presence
-        eventually(lambda: presence is not None and presence._told == presence._wanted())
         pair.both_ways()
+        eventually(lambda: is_known(newcomer, "later", ["Ana", "Bob"]))
         eventually(lambda: names(users) == names(others) == ["Ana", "Bob"])
 
 
-def test_a_channel_that_is_closed_for_too_much_presence(far: Live, live: Live, back_from: BackFrom) -> None:
+def test_a_channel_that_is_closed_for_too_much_presence(
+    far: Live, live: Live, open_live: OpenLive, back_from: BackFrom
+) -> None:
+    newcomer = open_live()
     users = far.presence("chatty", me={"name": "Ana"})
     others = live.presence("chatty")
     eventually(lambda: names(users) == names(others) == ["Ana"])
@@ -175,6 +176,7 @@ def test_a_channel_that_is_closed_for_too_much_presence(far: Live, live: Live, b
     with back_from("presence: the server closes the channel of one that says too much"):
         far._upstream.thread.run(chatter())
         eventually(lambda: users._link.joiner.channel not in (channel, None))
+        eventually(lambda: is_known(newcomer, "chatty", ["Ana"]))
         eventually(lambda: names(users) == names(others) == ["Ana"])
 
 
