@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from livewidgets.core.change import Key, Patch, Row
@@ -133,23 +133,28 @@ class TablesSource:
         self.rest()
         self._taps, self._tables, self._status = {}, {}, {}
 
+    def worst(self, names: Iterable[str]) -> dict[str, Any]:
+        """Return what the meta says of the worst of these tables; there must be one."""
+        told = (self._status.get(name) or self._tables[name].status for name in names)
+        status = min(told, key=lambda status: _WORST.index(said_state(status)))
+        said: dict[str, Any] = {"state": said_state(status).value, "since": round(status.since * 1000)}
+        if status.error is not None:
+            said["error"] = trouble(status.error)
+        return said
+
     def _meta(self, feed: OpenFeed) -> dict[str, Any]:
         told = [self._status.get(name) or table.status for name, table in self._tables.items()]
-        worst = min(told, key=lambda status: _WORST.index(_said(status)))
-        meta: dict[str, Any] = {
-            "state": _said(worst).value,
-            "since": round(worst.since * 1000),
+        return {
+            **self.worst(self._tables),
             "rows": len(feed.rows),
             "partial": any(status.partial for status in told),
             "version": sum(table.version for table in self._tables.values()),
             "masked": self.masked,
         }
-        if worst.error is not None:
-            meta["error"] = trouble(worst.error)
-        return meta
 
 
-def _said(status: TableStatus) -> TableState:
+def said_state(status: TableStatus) -> TableState:
+    """Return a table's state as a reader should hear it."""
     # It is tried again for ever, but a reader who has seen nothing yet should hear why.
     failing = status.state is TableState.LOADING and status.error is not None
     return TableState.ERROR if failing else status.state
