@@ -58,6 +58,7 @@ from livewidgets.live.client import Live
 from livewidgets.live.hook import Hook
 from livewidgets.live.notification import Notification, NotificationState
 from livewidgets.live.notifications import Notifications
+from livewidgets.live.notifications_buttons import NotificationAction
 from livewidgets.live.presence import Presence
 from livewidgets.live.recorder import record
 from livewidgets.live.replay import replay
@@ -109,6 +110,7 @@ __all__ = [
     "NotReadyError",
     "NotSettledError",
     "Notification",
+    "NotificationAction",
     "NotificationState",
     "Notifications",
     "OnlineStatus",

@@ -55,6 +55,15 @@ def test_a_description_is_read() -> None:
     assert read_document({}) == {}
 
 
+def test_what_the_role_may_do_is_read_where_it_is_told() -> None:
+    paths = {"/": {"get": {}}, "/calls": {"get": {}, "patch": {}}, "/pairs": {"get": {}}, "/loose": {}}
+    shapes = read_document({**DOCUMENT, "paths": paths})
+    assert shapes["calls"].verbs == {"get", "patch"}
+    assert shapes["pairs"].verbs == {"get"}
+    assert shapes["loose"].verbs is None
+    assert read_document(DOCUMENT)["calls"].verbs is None
+
+
 def test_columns_are_checked_where_they_are_known() -> None:
     with pytest.raises(UnknownColumnError):
         TableShape("t", ("id",), {"id": "uuid"}).check(["id", "nope"])

@@ -289,6 +289,7 @@ class Live(Closing):
         key: str | None = None,
         group: str | None = None,
         pending: bool = False,
+        action: str | tuple[str, str] | None = None,
     ) -> Notification:
         """Tell the user something.
 
@@ -299,15 +300,17 @@ class Live(Closing):
         type
             ``"info"``, ``"success"``, ``"warning"`` or ``"error"``.
         duration
-            For how long to show it (seconds); None until it is dismissed.
+            For how long to show it (seconds); None until it is dismissed, as errors always are.
         title
             Shown above it.
         key
             While one of this key is to be seen, this is said in its place, and counted.
         group
-            Those of one group are shown together.
+            Those of one group are shown together: ``"{count} payments confirmed"`` says how many.
         pending
             It says that something goes on: end it by its ``done`` or ``failed``.
+        action
+            A button: its label, or its label and the name by which ``notifications.on_action`` is told of it.
 
         Raises
         ------
@@ -316,7 +319,7 @@ class Live(Closing):
         """
         self._check_open()
         return self.notifications.notify(
-            text, type, duration, title=title, key=key, group=group, pending=pending
+            text, type, duration, title=title, key=key, group=group, pending=pending, action=action
         )
 
     # -- status ----------------------------------------------------------------------------------------------------

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from livewidgets.errors import CommandError
 
 if TYPE_CHECKING:
+    from livewidgets.errors import LiveWidgetsError
     from livewidgets.live.notifications import Notifications
+    from livewidgets.live.writes_mutation import Mutation
 
 TYPES = ("info", "success", "warning", "error")
 _TYPE_NAMES = ", ".join(TYPES)
@@ -38,7 +40,7 @@ class Notification:
     text, type, title
         What is said, and how urgent it is: ``info``, ``success``, ``warning`` or ``error``.
     duration
-        For how long it is shown (seconds); None until it is dismissed.
+        For how long it is shown (seconds); None until it is dismissed. Errors stay until then in any case.
     key, group
         Those of one key are one notification, counted; those of one group are shown together.
     count
@@ -47,6 +49,14 @@ class Notification:
         When it was said first and last, seconds since 1970.
     source
         The table and the key of the row that it tells of.
+    action
+        The label of a button and the name by which `Notifications.on_action` is told of it; None for no button.
+    quiet
+        It is old news: it stands in the list, and does not come up.
+    mutation
+        What becomes of the write that acknowledges its alert; None before.
+    problem
+        Why its alert could not be acknowledged; None while nobody tried, or it was.
     """
 
     id: str
@@ -61,6 +71,10 @@ class Notification:
     state: NotificationState = NotificationState.SHOWN
     count: int = 1
     source: tuple[str, tuple[Any, ...]] | None = None
+    action: tuple[str, str] | None = None
+    quiet: bool = False
+    mutation: Mutation | None = field(default=None, repr=False)
+    problem: LiveWidgetsError | None = field(default=None, repr=False)
     _owner: Notifications | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
@@ -110,9 +124,41 @@ class Notification:
         was_open, self.state = self.is_open, state if self.is_open else self.state
         return was_open
 
+    def _reopen(self, problem: LiveWidgetsError | None) -> bool:
+        """Its alert was not acknowledged after all."""
+        self.state, self.problem, self.mutation = NotificationState.SHOWN, problem, None
+        return True
+
+    def is_over(self, now: float) -> bool:
+        """Whether its time has run out (seconds since 1970); errors and what goes on have no end of their own."""
+        if self.type == "error" or self.duration is None or self.state is NotificationState.PENDING:
+            return False
+        return now > self.changed + self.duration
+
     def _change(self, change: Callable[[], bool]) -> None:
         if self._owner is not None:
             self._owner.change(self, change)
+
+
+def check_action(action: object) -> tuple[str, str] | None:
+    """Read a button: its label, or its label and its name.
+
+    Raises
+    ------
+    CommandError
+        It is neither.
+    """
+    if action is None:
+        return None
+    if isinstance(action, str) and action:
+        return action, action
+    if isinstance(action, tuple | list) and len(action) == 2:
+        label, name = action
+        if isinstance(label, str) and isinstance(name, str) and label and name:
+            return label, name
+    raise CommandError(
+        "The action is no button.", 'Give a label, or a label and a name: ("Call back", "call").'
+    )
 
 
 def check(text: object, kind: object, duration: object) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import itertools
 import logging
+import secrets
 import threading
+import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from livewidgets.errors import CommandError
+from livewidgets.errors import ClosedError, CommandError, LiveWidgetsError
 from livewidgets.live.delivery import Mailbox, newest
-from livewidgets.live.notification import Notification, NotificationState, check
+from livewidgets.live.notification import Notification, NotificationState, check, check_action
+from livewidgets.live.notifications_buttons import Buttons, NotificationAction
+from livewidgets.live.notifications_writes import FailedWrites
 from livewidgets.live.subscription import Subscription
 
 if TYPE_CHECKING:
@@ -30,12 +34,17 @@ class Notifications:
     """The notifications of a connection: a bounded list, and who listens; any thread."""
 
     def __init__(self, live: Live, upstream: Upstream) -> None:
+        #: Tells the notifications of one connection from those of another.
+        self.id = secrets.token_hex(4)
+        self._live = weakref.ref(live)
         self._upstream = upstream
         self._lock = threading.RLock()
         self._count = itertools.count(1)
         self._kept: deque[Notification] = deque()
         self._taps: list[Callable[[Notification], object]] = []
         self._alerts: list[Alerts] = []
+        self.buttons = Buttons(upstream)
+        self._failed = FailedWrites(self)
         self._table = live.table
         self._claims = upstream.credentials
 
@@ -69,17 +78,28 @@ class Notifications:
         key: str | None = None,
         group: str | None = None,
         pending: bool = False,
+        action: str | tuple[str, str] | None = None,
         source: tuple[str, tuple[Any, ...]] | None = None,
+        quiet_since: float | None = None,
     ) -> Notification:
-        """Tell the user something; see `Live.notify`."""
+        """Tell the user something; see `Live.notify`.
+
+        Parameters
+        ----------
+        source
+            The table and the key of the row that it tells of.
+        quiet_since
+            It is no news: for the list only, as of then (seconds since 1970).
+        """
         check(text, type, duration)
+        button = check_action(action)
         now = self._upstream.wall()
         state = NotificationState.PENDING if pending else NotificationState.SHOWN
         with self._lock:
-            same = next((one for one in reversed(self._kept) if one.key == key and one.is_open), None)
-            if key is not None and same is not None:
+            same = None if key is None else self._seen_of(key, now)
+            if same is not None:
                 same.text, same.type, same.title, same.duration = text, type, title, duration
-                same.state, same.changed, same.count = state, now, same.count + 1
+                same.state, same.changed, same.count, same.action = state, now, same.count + 1, button
                 notification = same
             else:
                 number = f"n{next(self._count)}"
@@ -91,10 +111,12 @@ class Notifications:
                     duration,
                     key,
                     group,
-                    now,
-                    now,
+                    now if quiet_since is None else quiet_since,
+                    now if quiet_since is None else quiet_since,
                     state,
                     source=source,
+                    action=button,
+                    quiet=quiet_since is not None,
                     _owner=self,
                 )
                 self._keep(notification)
@@ -139,6 +161,11 @@ class Notifications:
 
         promise.add_done_callback(settled)
         return notification
+
+    def _seen_of(self, key: str, now: float) -> Notification | None:
+        """Find the one of a key that is to be seen now."""
+        found = (one for one in reversed(self._kept) if one.key == key and one.is_open)
+        return next((one for one in found if not one.is_over(now)), None)
 
     def clear(self) -> None:
         """Dismiss all."""
@@ -222,6 +249,25 @@ class Notifications:
             except Exception:
                 logger.exception("A listener of the notifications failed.")
 
+    # -- what else there is to tell, and to do ----------------------------------------------------------------------
+
+    def on_action(self, callback: Callable[[NotificationAction], object]) -> Subscription:
+        """Call a function with each `NotificationAction`, a press of a notification's button, on the kernel's main loop."""
+        return self.buttons.listen(callback)
+
+    def from_writes(self) -> Subscription:
+        """Tell of each write that the database does not take, with the reason; asked for twice, it is told once.
+
+        Raises
+        ------
+        ClosedError
+            The connection was closed.
+        """
+        live = self._live()
+        if live is None:
+            raise ClosedError("This connection was closed.", "Connect again.")
+        return self._failed.follow(live)
+
     # -- alerts ----------------------------------------------------------------------------------------------------
 
     def from_table(
@@ -264,18 +310,34 @@ class Notifications:
         """
         from livewidgets.live.alerts import Alerts
 
+        # Who takes note means the alert, whatever else of it has changed meanwhile.
+        followed = self._table(table, where={acknowledged: ("is", None), **(where or {})}, conflict="merge")
         alerts = Alerts(
             self,
-            self._table(table, where={acknowledged: ("is", None), **(where or {})}),
             text=text,
             severity=severity,
             acknowledged=acknowledged,
             duration=duration,
             group=group or table,
+            on_close=followed.close,
         )
+        alerts.follow(followed)
+        return alerts
+
+    def add_alerts(self, alerts: Alerts) -> None:
+        """Note who turns rows into notifications: they can be acknowledged by it."""
         with self._lock:
             self._alerts = [one for one in self._alerts if not one.closed] + [alerts]
-        return alerts
+
+    def telling_of(self, source: tuple[str, tuple[Any, ...]]) -> Notification | None:
+        """Find the notification that tells of a row, so that none tells of it twice."""
+        with self._lock:
+            return next((one for one in reversed(self._kept) if one.source == source and one.is_open), None)
+
+    def may_acknowledge(self, notification: Notification) -> LiveWidgetsError | bool:
+        """Say whether its alert can be acknowledged: False where there is none, or why it may not be."""
+        alerts = self._alerts_of(notification)
+        return False if alerts is None else alerts.refusal() or True
 
     def acknowledge(self, notification: Notification, by: str | None = None) -> Any:  # noqa: ANN401 - a Mutation
         """Take note of an alert: the row says so to everybody, and the notification goes.
@@ -296,14 +358,23 @@ class Notifications:
         ------
         CommandError
             It did not come from a table, or the table cannot be written.
+        NoRightsError, NotConnectedError
+            The role may not; or there is no connection now. The notification stays.
+
+        Notes
+        -----
+        A write that is refused brings the notification back, with the reason in ``problem``.
         """
-        with self._lock:
-            alerts = next((one for one in self._alerts if one.tells_of(notification)), None)
+        alerts = self._alerts_of(notification)
         if alerts is None:
             raise CommandError(
                 "The notification does not tell of a row that is followed.", "Use dismiss() for others."
             )
         return alerts.acknowledge(notification, by or self._reader())
+
+    def _alerts_of(self, notification: Notification) -> Alerts | None:
+        with self._lock:
+            return next((one for one in self._alerts if one.tells_of(notification)), None)
 
     def _reader(self) -> str | None:
         from livewidgets.live.credentials import claims_of
