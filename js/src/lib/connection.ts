@@ -194,6 +194,8 @@ export function overview(facts: HealthFacts, offline: boolean, now: number): Ove
       return answer("connecting", verdict);
     default:
   }
+  // A cell that holds even the interpreter: nothing is known of what lies behind it.
+  if (verdict.state === "busy" && verdict.doubtful) return answer("busy", LOOKS.busy, heard);
   if (!reached || !upstream)
     return answer(
       upstream ? "catching-up" : "connecting",

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { encode, Kernel } from "../testing/kernel";
 import { ManualPage } from "../testing/surroundings";
 import { CommandError } from "./commands";
-import { Exchange, type LinkStatus } from "./exchange";
+import { CHECK_MS, Exchange, type LinkStatus } from "./exchange";
 import type { FeedUpdate } from "./feed";
 import type { Tick } from "./protocol";
 
@@ -40,7 +40,14 @@ function setUp() {
       rows: () => Object.fromEntries([...(frames.at(-1)?.rows ?? [])].map(([k, r]) => [k, r.value])),
     };
   };
-  return { page, exchange, kernel, talk, look };
+  /** Let time pass as it does in a page, with its checks. */
+  const live = (milliseconds: number): void => {
+    for (let passed = 0; passed < milliseconds; passed += CHECK_MS) {
+      page.pass(CHECK_MS);
+      exchange.check();
+    }
+  };
+  return { page, exchange, kernel, talk, look, live };
 }
 
 describe("hello", () => {
@@ -273,7 +280,7 @@ describe("commands", () => {
 
 describe("the pulse", () => {
   it("goes from connecting over live to gone, and back", () => {
-    const { page, exchange, look, talk } = setUp();
+    const { page, exchange, look, talk, live } = setUp();
     const view = look("a");
     const state = (): string => {
       exchange.check();
@@ -282,9 +289,9 @@ describe("the pulse", () => {
     expect(state()).toBe("waiting");
     talk();
     expect(state()).toBe("live");
-    page.pass(4_000);
+    live(1_500);
     expect(state()).toBe("live");
-    page.pass(1_000);
+    live(500);
     expect(state()).toBe("gone");
     exchange.receive(beat(page.time));
     expect(state()).toBe("live");
@@ -299,13 +306,129 @@ describe("the pulse", () => {
     look("a");
     talk();
     page.pass(100);
-    page.dead = true;
+    // It lasts for milliseconds only.
+    exchange.hostSays({ server: "connected", kernel: "dead" });
     expect(exchange.status().state).toBe("gone");
-    page.dead = false;
     page.pass(100);
     expect(exchange.status().state).toBe("gone");
     exchange.receive(beat(page.time));
     expect(exchange.status().state).toBe("live");
+  });
+
+  it("asks the server about a silent kernel, and tells kernel from server", async () => {
+    const { page, exchange, look, talk, live } = setUp();
+    look("a");
+    talk();
+    const state = async (): Promise<string> => {
+      await Promise.resolve();
+      return exchange.status().state;
+    };
+    page.answer = "pending";
+    live(1_250);
+    expect(page.inquiries).toBe(0);
+    live(500);
+    expect(page.inquiries).toBe(1);
+    expect(await state()).toBe("server-gone");
+    page.answer = "unreached";
+    live(2_000);
+    expect(await state()).toBe("server-gone");
+    page.answer = "busy";
+    live(5_000);
+    expect(await state()).toBe("busy");
+    page.answer = "idle";
+    live(5_000);
+    expect(await state()).toBe("gone");
+    exchange.receive(beat(page.time));
+    expect(await state()).toBe("live");
+    const { inquiries } = page;
+    live(1_000);
+    expect(page.inquiries).toBe(inquiries);
+  });
+
+  it("asks little, and not while it is hidden", () => {
+    const { page, look, talk, live } = setUp();
+    look("a");
+    talk();
+    page.answer = "unreached";
+    live(60_000);
+    expect(page.inquiries).toBeLessThanOrEqual(14);
+    const { inquiries } = page;
+    page.visible = false;
+    live(60_000);
+    expect(page.inquiries).toBe(inquiries);
+  });
+
+  it("does not take an answer for the next silence", async () => {
+    const { page, exchange, look, talk, live } = setUp();
+    look("a");
+    talk();
+    page.answer = "dead";
+    live(1_500);
+    exchange.receive(beat(page.time));
+    await Promise.resolve();
+    expect(exchange.status().state).toBe("live");
+  });
+
+  it("has the host connect again once the server answers, and says hello when it has", async () => {
+    const { page, exchange, look, talk, live } = setUp();
+    look("a");
+    talk();
+    page.connection = "connecting";
+    page.answer = "unreached";
+    live(5_000);
+    await Promise.resolve();
+    expect(exchange.status().state).toBe("server-gone");
+    expect(page.reconnects).toBe(0);
+    page.connection = "disconnected";
+    page.answer = "idle";
+    live(6_000);
+    await Promise.resolve();
+    expect(page.reconnects).toBeGreaterThan(0);
+    page.take("hello");
+    page.connection = "connected";
+    exchange.hostSays(page.host.words());
+    expect(page.take("hello")).toHaveLength(1);
+    expect(exchange.status().state).toBe("waiting");
+  });
+
+  it("does not hold against the kernel what the page itself did not hear", () => {
+    const { page, exchange, look, talk, live } = setUp();
+    look("a");
+    talk();
+    live(250);
+    page.pass(30_000);
+    exchange.check();
+    expect(exchange.status().state).toBe("live");
+    live(2_000);
+    expect(exchange.status().state).toBe("gone");
+  });
+
+  it("asks for everything when it is seen again after a silence that it slept through", () => {
+    const { page, exchange, look, talk } = setUp();
+    look("a");
+    talk();
+    exchange.check();
+    page.visible = false;
+    exchange.returned();
+    page.pass(600_000);
+    exchange.check();
+    page.visible = true;
+    page.take("hello");
+    exchange.returned();
+    expect(page.take("hello")).toHaveLength(1);
+    expect(exchange.status().state).toBe("waiting");
+  });
+
+  it("answers a beat that asks", () => {
+    const { page, exchange, look, talk } = setUp();
+    look("a");
+    talk();
+    page.sent.length = 0;
+    const quiet = beat(page.time);
+    exchange.receive({ ...quiet, beat: { k: 2, busy_ms: 0, ask: false } });
+    expect(page.take("ack")).toEqual([]);
+    exchange.receive(quiet);
+    expect(page.take("ack")).toHaveLength(1);
   });
 
   it("does not hold a page's own sleep against the kernel", () => {

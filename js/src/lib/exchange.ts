@@ -5,9 +5,19 @@
 import { KernelClock } from "./clock";
 import { Commands } from "./commands";
 import { Feed, type FeedUpdate } from "./feed";
+import type { Host } from "./host";
 import { Link, type Order } from "./link";
 import { type Json, PROTOCOL, parse, type ToKernel } from "./protocol";
-import { judge, type Pulse, type PulseFacts } from "./pulse";
+import {
+  type Inquiry,
+  judge,
+  LATE_MS,
+  type Pulse,
+  type PulseFacts,
+  type ServerWord,
+  SILENT_MS,
+  silence,
+} from "./pulse";
 import { type Columns, decode } from "./rows";
 
 export interface LinkStatus extends Pulse {
@@ -53,8 +63,18 @@ export interface Surroundings {
   soon(call: () => void): void;
   later(call: () => void, milliseconds: number): () => void;
   page(): { search: string; tz: string; theme: "light" | "dark"; visible: boolean };
-  server(): Pick<PulseFacts, "server" | "kernelDead">;
+  host: Host;
 }
+
+/** How often `check` is to be called. */
+export const CHECK_MS = 250;
+/** A check that comes so much later than it should: the page stood still. */
+const STALL_MS = 250;
+/** Pauses between two inquiries of the server in one silence. */
+const INQUIRY_PAUSE_MS = 2_000;
+const LATER_INQUIRY_PAUSE_MS = 5_000;
+/** A host that has been without a connection for this long is told to try now, once the server answers. */
+const CUT_MS = 3_000;
 
 /** A gap asks at once, but not again before this: a kernel that answers with gaps must not be flooded. */
 const GAP_PAUSE_MS = 1_000;
@@ -73,12 +93,19 @@ export class Exchange {
   readonly #feeds = new Map<string, Feed>();
   readonly #views = new Map<string, Set<View>>();
   readonly #commands: Commands;
-  #facts: Omit<PulseFacts, "server" | "kernelDead"> = {
+  #facts: Omit<PulseFacts, "server" | "kernel"> = {
     heardAt: null,
     askedAt: null,
+    stalled: 0,
     busyMs: 0,
+    inquiry: "unasked",
     closed: false,
   };
+  #checkedAt: number | null = null;
+  #inquireAt = Number.NEGATIVE_INFINITY;
+  #inquiries = 0;
+  #server: ServerWord = "unknown";
+  #cutAt: number | null = null;
   #ages: Record<string, number | null> = {};
   #deadAt: number | null = null;
   #helloAt = Number.NEGATIVE_INFINITY;
@@ -150,6 +177,7 @@ export class Exchange {
     }
     const now = this.around.now();
     this.#facts.heardAt = now;
+    this.#calm();
     if (this.#link.epoch !== null && this.#link.epoch !== message.epoch) this.#clock.forget();
     this.#clock.heard(message.at, now);
     for (const order of this.#link.receive(message)) this.#carryOut(order, buffers);
@@ -161,6 +189,7 @@ export class Exchange {
   /** The page was asleep or cut off: nothing that is known can be trusted. */
   woke(): void {
     this.#facts.askedAt = this.around.now();
+    this.#calm();
     this.#tries = 0;
     this.hello();
     this.#tellStatus();
@@ -169,16 +198,37 @@ export class Exchange {
   /** The page was hidden or shown: its state changed, and after a long silence its trust too. */
   returned(): void {
     const { visible } = this.around.page();
-    const { state } = this.status();
-    if (visible && this.#said && state !== "live" && state !== "busy") this.woke();
+    const { state, heardAt } = this.status();
+    const trusted = (state === "live" || state === "busy") && this.around.now() - (heardAt ?? 0) <= SILENT_MS;
+    if (visible && this.#said && !trusted) this.woke();
     else if (this.#said) this.helloSoon();
   }
 
-  /** To be called about twice a second: silence makes no event of its own. */
+  /** The host says something of its connection or of the kernel. */
+  hostSays({ server, kernel }: ReturnType<Host["words"]>): void {
+    const now = this.around.now();
+    // A kernel that restarts is soon well again, but it is another one: this line stays dead until it speaks.
+    if (kernel === "dead") this.#deadAt = now;
+    const back = server === "connected" && this.#cutAt !== null;
+    if (server === "connected" || server === "unknown") this.#cutAt = null;
+    else this.#cutAt ??= now;
+    this.#server = server;
+    // What was sent meanwhile may be lost.
+    if (back && this.#said) this.woke();
+    this.#tellStatus();
+  }
+
+  /** To be called every `CHECK_MS`: silence makes no event of its own. */
   check(): void {
+    const now = this.around.now();
+    const late = now - (this.#checkedAt ?? now) - CHECK_MS;
+    if (late > STALL_MS) this.#facts.stalled += late;
+    this.#checkedAt = now;
+    const words = this.around.host.words();
+    if (words.server !== this.#server || words.kernel === "dead") this.hostSays(words);
     this.#tellStatus();
     if (!this.#said) return;
-    const now = this.around.now();
+    this.#inquire(now);
     const { state } = this.status();
     const quiet = state === "none" || state === "gone" || state === "server-gone" || state === "waiting";
     const pause = RETRIES_MS[this.#tries] ?? LAST_RETRY_MS;
@@ -228,13 +278,37 @@ export class Exchange {
   }
 
   status(): LinkStatus {
-    const now = this.around.now();
-    const { server, kernelDead } = this.around.server();
-    // A kernel that restarts is soon well again, but it is another one: this line stays dead until it speaks.
-    if (kernelDead) this.#deadAt = now;
+    const { server, kernel } = this.around.host.words();
     const dead = this.#deadAt !== null && (this.#facts.heardAt ?? 0) <= this.#deadAt;
-    const pulse = judge({ ...this.#facts, server, kernelDead: dead }, now);
+    const pulse = judge({ ...this.#facts, server, kernel: dead ? "dead" : kernel }, this.around.now());
     return { ...pulse, skew: this.#clock.skew, busyMs: this.#facts.busyMs, ages: this.#ages };
+  }
+
+  /** The silence is over, or begins anew. */
+  #calm(): void {
+    this.#facts.stalled = 0;
+    this.#facts.inquiry = "unasked";
+    this.#inquiries = 0;
+    this.#inquireAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** The kernel is silent: is it the kernel, or the way to it? */
+  #inquire(now: number): void {
+    const facts = this.#facts;
+    if (facts.closed || now < this.#inquireAt || silence(facts, now) <= LATE_MS) return;
+    if (!this.around.page().visible) return;
+    this.#inquireAt = now + (this.#inquiries++ === 0 ? INQUIRY_PAUSE_MS : LATER_INQUIRY_PAUSE_MS);
+    const asked = this.around.host.inquire();
+    if (asked === null) return;
+    if (facts.inquiry === "unasked") facts.inquiry = "asking";
+    const silentSince = facts.heardAt;
+    void asked.then((answer: Inquiry) => {
+      if (facts.heardAt !== silentSince || facts.closed) return;
+      facts.inquiry = answer;
+      const cutFor = this.#cutAt === null ? 0 : this.around.now() - this.#cutAt;
+      if (answer !== "unreached" && answer !== "dead" && cutFor >= CUT_MS) this.around.host.reconnect();
+      this.#tellStatus();
+    });
   }
 
   /** A view of this feed came into sight or left it. */

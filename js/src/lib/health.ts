@@ -2,6 +2,7 @@
 import type { LinkStatus } from "./exchange";
 import { age } from "./format";
 import type { Meta, Trouble } from "./protocol";
+import { SILENT_MS } from "./pulse";
 
 export type HealthState =
   | "connecting"
@@ -75,6 +76,7 @@ function stateOf({ link, meta, vouched, since, lost }: HealthFacts, now: number)
       return meta ? "catching-up" : "connecting";
     default:
   }
+  if (link.state === "busy" && !(meta && vouched)) return "busy";
   if (!meta) return "loading";
   if (meta.state !== "live") return meta.state;
   if (!vouched) return "catching-up";
@@ -91,10 +93,16 @@ export function knownUntil(facts: HealthFacts, now: number): number {
   const state = stateOf(facts, now);
   if ((state === "stale" || state === "error" || state === "closed") && meta)
     return Math.min(kernelNow, meta.since);
-  if ((state === "gone" || state === "server-gone" || state === "none") && link?.heardAt != null) {
+  const silent = state === "gone" || state === "server-gone" || state === "none";
+  if ((silent || isSilent(facts, now)) && link?.heardAt != null) {
     return Math.min(kernelNow, link.heardAt + link.skew);
   }
   return kernelNow;
+}
+
+/** Whether the kernel says nothing at all: a cell that holds even the interpreter, for it is not said to be gone. */
+function isSilent({ link }: HealthFacts, now: number): boolean {
+  return link?.state === "busy" && (link.heardAt === null || now - link.heardAt > SILENT_MS);
 }
 
 export function health(facts: HealthFacts, now: number): Health {
@@ -128,6 +136,17 @@ export function health(facts: HealthFacts, now: number): Health {
           : "The notebook server is not reached.",
         "The page reconnects by itself when the server is back.",
       );
+    case "busy": {
+      const silent = isSilent(facts, now);
+      if (!silent && facts.vouched) return say(null);
+      return {
+        ...say(
+          silent && heard ? `Kernel busy. Last heard from ${heard} ago.` : "Kernel busy.",
+          "The view follows when the cell ends.",
+        ),
+        doubtful: true,
+      };
+    }
     case "none":
       return say(
         lost?.message ?? "No kernel behind this view.",

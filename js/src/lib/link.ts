@@ -148,7 +148,8 @@ export class Link {
     for (const slice of tick.to) {
       if (slice.client === this.client) this.#take(slice, tick.at, orders);
     }
-    if (tick.beat) orders.push({ do: "beat", beat: tick.beat }, { do: "ack-beat", beat: tick.beat.k });
+    if (tick.beat) orders.push({ do: "beat", beat: tick.beat });
+    if (tick.beat && tick.beat.ask !== false) orders.push({ do: "ack-beat", beat: tick.beat.k });
     return orders;
   }
 

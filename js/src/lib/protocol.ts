@@ -52,6 +52,8 @@ export interface Beat {
   busy_ms: number;
   /** For each feed the time in ms since its upstream was last known to be right. */
   ages?: Record<string, number | null>;
+  /** Whether the page should answer; true where it is not said. */
+  ask?: boolean;
   [extra: string]: unknown;
 }
 

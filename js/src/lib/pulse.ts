@@ -1,13 +1,35 @@
 /**
  * What the page can tell by itself about the way to its kernel.
  *
- * Beats come every 2 s. Two of them missed and half a second of grace is silence: 4.5 s. A kernel whose last
- * beat said busy may hold the interpreter and be unable to beat: it is called busy for 12 s, then gone. The
- * notebook's own connection, where the host shows it, is believed at once.
+ * Beats come every second while somebody can see the page. A late one (1.25 s) makes the page ask the notebook
+ * server about the kernel, where the host shows a way to; after 1.7 s it is silence, and the page says what it is:
+ *
+ * | first that holds                                                  | state       |
+ * | ----------------------------------------------------------------- | ----------- |
+ * | the kernel has closed the hub                                     | closed      |
+ * | host or server say that the kernel died or restarts               | gone        |
+ * | late, and host or page have no connection to the server           | server-gone |
+ * | late, and the host has no kernel                                  | gone, none  |
+ * | in time, and the last beat said busy                              | busy        |
+ * | in time                                                           | live        |
+ * | asked (first hello, wake-up) less than 5.5 s ago, host says busy  | busy        |
+ * | asked less than 5.5 s ago                                         | waiting     |
+ * | the server does not answer either                                 | server-gone |
+ * | server or host say that the kernel is busy                        | busy        |
+ * | nobody says anything, and the last beat said busy, for 12 s       | busy        |
+ * | it has spoken before                                              | gone        |
+ * | it has not                                                        | none        |
+ *
+ * The time in which the page itself stood still does not count: what it did not read may lie in its queue.
  */
 
-export const BEAT_MS = 2_000;
-export const SILENT_MS = 2 * BEAT_MS + 500;
+export const BEAT_MS = 1_000;
+/** A beat is late: ask the server. */
+export const LATE_MS = 1_250;
+/** Kernel gone is to be said within 2 s; the beat before may have come just before the end. */
+export const SILENT_MS = 1_700;
+/** An answer to a hello may take longer than a beat: a page that was hidden gets one every 5 s only. */
+export const ANSWER_MS = 5_500;
 export const BUSY_SILENT_MS = 12_000;
 /** A main thread that answers within this is not worth a word. */
 export const BUSY_MS = 1_500;
@@ -27,16 +49,24 @@ export type PulseState =
   /** The kernel closed it on purpose. */
   | "closed";
 
+/** The host's word on its connection to the notebook server. */
+export type ServerWord = "connected" | "connecting" | "disconnected" | "unknown";
+/** The host's word on the kernel; `absent`: the notebook has none. */
+export type KernelWord = "idle" | "busy" | "dead" | "absent" | "unknown";
+/** What the server said when it was asked during this silence: of the kernel, or nothing at all. */
+export type Inquiry = "unasked" | "asking" | "unreached" | KernelWord;
+
 export interface PulseFacts {
   /** All in page ms; null where it never happened. */
   heardAt: number | null;
   /** Since when an answer is due: the first hello, or the wake-up. */
   askedAt: number | null;
+  /** For how many ms since then the page itself stood still. */
+  stalled: number;
   busyMs: number;
-  /** The host's word on its connection to the server. */
-  server: "connected" | "connecting" | "disconnected" | "unknown";
-  /** The host's word on the kernel. */
-  kernelDead: boolean;
+  server: ServerWord;
+  kernel: KernelWord;
+  inquiry: Inquiry;
   closed: boolean;
 }
 
@@ -46,23 +76,38 @@ export interface Pulse {
   heardAt: number | null;
 }
 
+/** For how many ms nothing has been heard that should have been; 0 when nothing is expected yet. */
+export function silence(facts: Pick<PulseFacts, "heardAt" | "askedAt" | "stalled">, now: number): number {
+  const { heardAt, askedAt } = facts;
+  const since = awaited(facts) ? askedAt : heardAt;
+  return since === null ? 0 : Math.max(0, now - since - facts.stalled);
+}
+
+/** Whether a question has been put since the kernel was heard last. */
+function awaited({ heardAt, askedAt }: Pick<PulseFacts, "heardAt" | "askedAt">): boolean {
+  return askedAt !== null && (heardAt === null || heardAt < askedAt);
+}
+
+function verdict(facts: PulseFacts, now: number): PulseState {
+  const { heardAt, askedAt, busyMs, server, inquiry } = facts;
+  if (facts.closed) return "closed";
+  if (facts.kernel === "dead" || inquiry === "dead") return "gone";
+  if (heardAt === null && askedAt === null) return "waiting";
+  const asked = awaited(facts);
+  const silent = silence(facts, now);
+  const cut = server === "connecting" || server === "disconnected" || inquiry === "unreached";
+  if (silent > LATE_MS && cut) return "server-gone";
+  if (silent > LATE_MS && facts.kernel === "absent") return heardAt === null ? "none" : "gone";
+  // The server's answer is newer than what the host has heard, which may have been lost with a connection.
+  const asks = inquiry === "idle" || inquiry === "busy" ? inquiry : facts.kernel;
+  if (silent <= SILENT_MS && !asked) return busyMs >= BUSY_MS ? "busy" : "live";
+  if (silent <= ANSWER_MS && asked) return asks === "busy" && silent > BUSY_MS ? "busy" : "waiting";
+  if (inquiry === "asking") return "server-gone";
+  if (asks === "busy") return "busy";
+  if (asks === "unknown" && !asked && busyMs >= BUSY_MS && silent <= BUSY_SILENT_MS) return "busy";
+  return heardAt === null ? "none" : "gone";
+}
+
 export function judge(facts: PulseFacts, now: number): Pulse {
-  const { heardAt } = facts;
-  const as = (state: PulseState): Pulse => ({ state, heardAt });
-  if (facts.closed) return as("closed");
-  const silent = heardAt === null ? null : now - heardAt;
-  if (facts.askedAt !== null && (heardAt === null || heardAt < facts.askedAt)) {
-    if (facts.kernelDead) return as("gone");
-    if (now - facts.askedAt < SILENT_MS) return as("waiting");
-    if (facts.server === "connecting" || facts.server === "disconnected") return as("server-gone");
-    return as(heardAt === null ? "none" : "gone");
-  }
-  if (silent === null) return as("waiting");
-  if (facts.kernelDead) return as("gone");
-  if (silent > BEAT_MS + 500 && (facts.server === "connecting" || facts.server === "disconnected")) {
-    return as("server-gone");
-  }
-  const busy = facts.busyMs >= BUSY_MS;
-  if (silent > (busy ? BUSY_SILENT_MS : SILENT_MS)) return as("gone");
-  return as(busy ? "busy" : "live");
+  return { state: verdict(facts, now), heardAt: facts.heardAt };
 }

@@ -6,7 +6,7 @@ import { overview } from "./connection";
 import type { LinkStatus } from "./exchange";
 import { type HealthFacts, health, knownUntil, LOOKS } from "./health";
 import type { Meta } from "./protocol";
-import { BUSY_SILENT_MS, judge, type PulseFacts, SILENT_MS } from "./pulse";
+import { ANSWER_MS, BUSY_SILENT_MS, judge, LATE_MS, type PulseFacts, SILENT_MS } from "./pulse";
 
 const NOW = 1_000_000;
 
@@ -40,9 +40,11 @@ describe("the pulse", () => {
   const facts = (change: Partial<PulseFacts>): PulseFacts => ({
     heardAt: NOW - 100,
     askedAt: NOW - 60_000,
+    stalled: 0,
     busyMs: 0,
     server: "unknown",
-    kernelDead: false,
+    kernel: "unknown",
+    inquiry: "unasked",
     closed: false,
     ...change,
   });
@@ -57,10 +59,41 @@ describe("the pulse", () => {
     expect(state({ heardAt: null })).toBe("none");
     expect(state({ heardAt: null, askedAt: NOW - 1_000 })).toBe("waiting");
     expect(state({ heardAt: null, server: "disconnected" })).toBe("server-gone");
-    expect(state({ heardAt: NOW - 3_000, server: "connecting" })).toBe("server-gone");
+    expect(state({ heardAt: NOW - LATE_MS - 1, server: "connecting" })).toBe("server-gone");
     expect(state({ heardAt: NOW - 100, server: "connecting" })).toBe("live");
-    expect(state({ kernelDead: true })).toBe("gone");
+    expect(state({ kernel: "dead" })).toBe("gone");
     expect(state({ closed: true })).toBe("closed");
+  });
+
+  const silent = (change: Partial<PulseFacts>): string => state({ heardAt: NOW - SILENT_MS - 1, ...change });
+  const asked = (change: Partial<PulseFacts>): string => state({ askedAt: NOW - ANSWER_MS - 1, ...change });
+
+  it("believes the server's answer more than the host's memory, and both more than the last beat", () => {
+    expect(silent({ kernel: "busy" })).toBe("busy");
+    expect(silent({ kernel: "busy", heardAt: NOW - 600_000 })).toBe("busy");
+    expect(silent({ kernel: "busy", inquiry: "idle" })).toBe("gone");
+    expect(silent({ kernel: "idle", inquiry: "busy" })).toBe("busy");
+    expect(silent({ kernel: "idle", busyMs: 5_000 })).toBe("gone");
+    expect(silent({ inquiry: "dead" })).toBe("gone");
+    expect(silent({ inquiry: "unreached" })).toBe("server-gone");
+    expect(silent({ inquiry: "unreached", kernel: "busy" })).toBe("server-gone");
+    // Neither the kernel nor the server has answered so far.
+    expect(silent({ inquiry: "asking" })).toBe("server-gone");
+    expect(state({ heardAt: NOW - LATE_MS - 1, inquiry: "asking" })).toBe("live");
+  });
+
+  it("gives a question its time, and says of a kernel that was never heard that there is none", () => {
+    expect(asked({ heardAt: null })).toBe("none");
+    expect(asked({ heardAt: NOW - 60_000 })).toBe("gone");
+    expect(asked({ heardAt: null, kernel: "busy" })).toBe("busy");
+    expect(state({ heardAt: null, askedAt: NOW - 2_000, kernel: "busy" })).toBe("busy");
+    expect(state({ heardAt: null, askedAt: NOW - 2_000, kernel: "absent" })).toBe("none");
+    expect(state({ heardAt: NOW - 2_000, kernel: "absent" })).toBe("gone");
+  });
+
+  it("does not count the time in which the page itself stood still", () => {
+    expect(silent({ stalled: 60_000 })).toBe("live");
+    expect(silent({ stalled: 1, heardAt: NOW - 60_000 })).toBe("gone");
   });
 
   it("never says live after silence", () => {
@@ -69,6 +102,7 @@ describe("the pulse", () => {
         fc.record({
           heardAt: fc.option(fc.integer({ min: 0, max: NOW })),
           askedAt: fc.option(fc.integer({ min: 0, max: NOW })),
+          stalled: fc.nat(3_000),
           busyMs: fc.nat(60_000),
           server: fc.constantFrom(
             "connected" as const,
@@ -76,13 +110,26 @@ describe("the pulse", () => {
             "disconnected" as const,
             "unknown" as const,
           ),
-          kernelDead: fc.boolean(),
+          kernel: fc.constantFrom("idle", "busy", "dead", "absent", "unknown"),
+          inquiry: fc.constantFrom(
+            "unasked",
+            "asking",
+            "unreached",
+            "idle",
+            "busy",
+            "dead",
+            "absent",
+            "unknown",
+          ),
           closed: fc.boolean(),
         }),
         (some) => {
           const { state: said } = judge(some, NOW);
-          if (said === "live") expect(NOW - (some.heardAt ?? 0)).toBeLessThanOrEqual(SILENT_MS);
-          if (said === "busy") expect(NOW - (some.heardAt ?? 0)).toBeLessThanOrEqual(BUSY_SILENT_MS);
+          const heard = NOW - (some.heardAt ?? 0) - some.stalled;
+          if (said === "live") expect(heard).toBeLessThanOrEqual(SILENT_MS);
+          const told = [some.kernel, some.inquiry].includes("busy");
+          if (said === "busy" && !told) expect(heard).toBeLessThanOrEqual(BUSY_SILENT_MS);
+          if (some.kernel === "dead" && !some.closed) expect(said).toBe("gone");
         },
       ),
     );
@@ -124,6 +171,28 @@ describe("health", () => {
     for (const state of ["gone", "none", "server-gone", "closed", "waiting", "busy"] as const) {
       expect(health(facts({ link: link(state) }), NOW).word).not.toBe("Live");
     }
+  });
+
+  it("does not vouch for what it shows while the kernel is busy and says nothing", () => {
+    expect(health(facts({ link: link("busy") }), NOW)).toMatchObject({
+      state: "busy",
+      doubtful: false,
+      banner: null,
+    });
+    const silent = facts({ link: link("busy", { heardAt: NOW - 7_000, skew: 500 }) });
+    expect(health(silent, NOW)).toMatchObject({
+      state: "busy",
+      doubtful: true,
+      banner: "Kernel busy. Last heard from 7 s ago.",
+    });
+    expect(knownUntil(silent, NOW)).toBe(NOW - 6_500);
+    expect(
+      health(facts({ link: link("busy", { heardAt: null }), meta: null, vouched: false }), NOW),
+    ).toMatchObject({
+      word: "Kernel busy",
+      doubtful: true,
+      banner: "Kernel busy.",
+    });
   });
 
   it("says how long it is stale, by the kernel's clock", () => {

@@ -1,12 +1,18 @@
 /** A page without a page: time stands still until it is moved. For tests only. */
 import type { Surroundings } from "../lib/exchange";
+import type { Host } from "../lib/host";
 import type { ToKernel } from "../lib/protocol";
+import type { Inquiry, KernelWord, ServerWord } from "../lib/pulse";
 
 export class ManualPage implements Surroundings {
   time = 1_000_000;
   visible = true;
-  dead = false;
-  connection: "connected" | "connecting" | "disconnected" | "unknown" = "unknown";
+  /** The host's words, and what the server answers; null where there is no way to ask. */
+  kernel: KernelWord = "unknown";
+  connection: ServerWord = "unknown";
+  answer: Exclude<Inquiry, "unasked" | "asking"> | "pending" | null = null;
+  inquiries = 0;
+  reconnects = 0;
   readonly sent: ToKernel[] = [];
   #due: { at: number; call: () => void }[] = [];
 
@@ -34,9 +40,17 @@ export class ManualPage implements Surroundings {
     return { search: "?campaign=7", tz: "Europe/Berlin", theme: "light" as const, visible: this.visible };
   }
 
-  server() {
-    return { server: this.connection, kernelDead: this.dead };
-  }
+  readonly host: Host = {
+    words: () => ({ server: this.connection, kernel: this.kernel }),
+    inquire: () => {
+      if (this.answer === null) return null;
+      this.inquiries += 1;
+      return this.answer === "pending" ? new Promise(() => undefined) : Promise.resolve(this.answer);
+    },
+    reconnect: () => {
+      this.reconnects += 1;
+    },
+  };
 
   /** Let time pass; what falls due is called in order. */
   pass(milliseconds: number): void {

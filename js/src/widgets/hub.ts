@@ -1,8 +1,8 @@
 /** The one line between this page and its kernel. It has no view; components use its exports. */
-import type { InitializeProps, Model } from "../lib/afm";
+import type { InitializeProps } from "../lib/afm";
 import { listen } from "../lib/afm";
-import { Exchange, type HubExports, type Surroundings } from "../lib/exchange";
-import type { PulseFacts } from "../lib/pulse";
+import { CHECK_MS, Exchange, type HubExports, type Surroundings } from "../lib/exchange";
+import { watchHost } from "../lib/host";
 import { pageTheme, watchTheme } from "../lib/theme";
 import { watchSleep } from "../lib/visibility";
 
@@ -13,24 +13,12 @@ function newClient(): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-/** A kernel's states, as JupyterLab names them, in which the one that we spoke with is no more. */
-const DEAD = new Set(["dead", "restarting", "autorestarting", "terminating"]);
-
-/** What the host shows of its own connection; JupyterLab and Voila do, others may not. */
-function serverOf(model: Model): Pick<PulseFacts, "server" | "kernelDead"> {
-  const manager = model.widget_manager as
-    | { kernel?: { connectionStatus?: string; status?: string } | null }
-    | undefined;
-  try {
-    const { connectionStatus, status } = manager?.kernel ?? {};
-    const known =
-      connectionStatus === "connected" ||
-      connectionStatus === "connecting" ||
-      connectionStatus === "disconnected";
-    return { server: known ? connectionStatus : "unknown", kernelDead: DEAD.has(status ?? "") };
-  } catch {
-    return { server: "unknown", kernelDead: false };
-  }
+/** What a notebook server puts into an address to let people in is not for the notebook's code. */
+function withoutSecrets(search: string): string {
+  const parameters = new URLSearchParams(search);
+  for (const name of ["token", "access_token", "_xsrf"]) parameters.delete(name);
+  const rest = parameters.toString();
+  return rest && `?${rest}`;
 }
 
 function initialize({ model, signal }: InitializeProps): HubExports {
@@ -67,12 +55,16 @@ function initialize({ model, signal }: InitializeProps): HubExports {
       return stop;
     },
     page: () => ({
-      search: location.search,
+      search: withoutSecrets(location.search),
       tz: Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC",
       theme: pageTheme(),
       visible: document.visibilityState !== "hidden",
     }),
-    server: () => serverOf(model),
+    host: watchHost(
+      () => (model.widget_manager as { kernel?: unknown } | undefined)?.kernel,
+      (words) => exchange.hostSays(words),
+      signal,
+    ),
   };
   const exchange = new Exchange(newClient(), around);
   listen(
@@ -85,7 +77,7 @@ function initialize({ model, signal }: InitializeProps): HubExports {
   window.addEventListener("pagehide", () => exchange.bye(), { signal });
   watchSleep(() => exchange.woke(), signal);
   watchTheme(() => exchange.helloSoon(), signal);
-  const timer = window.setInterval(() => exchange.check(), 500);
+  const timer = window.setInterval(() => exchange.check(), CHECK_MS);
   signal.addEventListener(
     "abort",
     () => {
