@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from livewidgets import cli_options as options
-from livewidgets.cli_look import say, show_error, survive_any_letter, working
+from livewidgets.cli_look import Working, say, show_error, survive_any_letter
 from livewidgets.errors import LiveWidgetsError, PostgresUnavailableError
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def sandbox(
         exit_when_idle=exit_when_idle,
     )
     with ExitStack() as starting:
-        starting.enter_context(working("starting Postgres"))
+        starting.enter_context(Working("starting Postgres"))
 
         def announce(info: SandboxInfo) -> None:
             starting.close()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.text import Text
 
-from livewidgets.cli_look import console, mark, say, working
+from livewidgets.cli_look import Working, console, mark, say
 from livewidgets.doctor.examination import CHECKS, Check, examine
 from livewidgets.doctor.finding import Finding, Report, State
 
@@ -27,7 +27,7 @@ _INDENT: Final = "      "
 def run(case: Case, *, as_json: bool) -> bool:
     """Make the checks and show them as they come; gives whether none failed."""
     if as_json:
-        with working("examining"):
+        with Working("examining"):
             report = asyncio.run(_quietly(case))
         say(json.dumps(report.as_json(), indent=2, ensure_ascii=False))
     else:
@@ -42,12 +42,14 @@ async def _quietly(case: Case) -> Report:
 async def _shown(case: Case, out: Console) -> Report:
     started = time.monotonic()
     findings: list[Finding] = []
-    with working("examining") as words:
+    with Working("") as progress:
 
         def begin(check: Check) -> None:
-            words(check.doing or "examining")
+            if check.doing:
+                progress.tell(check.doing)
 
         async for finding in examine(case, begin=begin):
+            progress.hush()
             if not findings or findings[-1].section != finding.section:
                 out.print(Text(f"\n{finding.section}" if findings else finding.section, "bold"))
             show(finding, out)
@@ -108,4 +110,5 @@ def conclude(report: Report, seconds: float, out: Console) -> None:
     out.print(Text.assemble(f"  {cause.name}: ", (cause.what, "bold")))
     _mend(cause, out, "bold cyan")
     if others > 0:
-        out.print(Text(f"  Then {'the other one' if others == 1 else f'the {others} others'}.", "dim"))
+        more = "Another check failed too" if others == 1 else f"{others} more checks failed"
+        out.print(Text(f"  {more}: see above.", "dim"))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Final
+from typing import Final, Self
 
 from rich.console import Console
+from rich.live import Live
 from rich.padding import Padding
+from rich.spinner import Spinner
 from rich.text import Text
 
 from livewidgets.errors import LiveWidgetsError
@@ -31,15 +31,43 @@ def mark(sign: str, of: Console) -> str:
     return sign
 
 
-@contextmanager
-def working(what: str) -> Iterator[Callable[[str], None]]:
-    """Show on a terminal's stderr that something is under way, until the block ends; gives a way to change the words."""
-    err = console(stderr=True)
-    if not err.is_terminal:
-        yield lambda _: None
-        return
-    with err.status(Text(what, "dim"), spinner="dots", spinner_style="cyan") as status:
-        yield lambda words: status.update(Text(words, "dim"))
+class Working:
+    """Says on a terminal's stderr that something is under way; a context manager. Elsewhere it says nothing.
+
+    Parameters
+    ----------
+    what
+        Said at once, where it is not empty.
+    """
+
+    def __init__(self, what: str) -> None:
+        err = console(stderr=True)
+        self._spinner = Spinner("dots", Text(what, "dim"), style="cyan")
+        # What is printed meanwhile goes where it is meant to go, and not by way of stderr.
+        self._live = (
+            Live(self._spinner, console=err, transient=True, redirect_stdout=False, redirect_stderr=False)
+            if err.is_terminal
+            else None
+        )
+        if what and self._live is not None:
+            self._live.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.hush()
+
+    def tell(self, what: str) -> None:
+        """Say something else from now on."""
+        if self._live is not None:
+            self._spinner.update(text=Text(what, "dim"))
+            self._live.start()
+
+    def hush(self) -> None:
+        """Wipe it off, so that something can be printed in its place."""
+        if self._live is not None:
+            self._live.stop()
 
 
 def say(line: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from livewidgets.cli_ending import stopped_by_signals
-from livewidgets.cli_look import say, working
+from livewidgets.cli_look import Working, say
 from livewidgets.core.filters import OPERATORS
 from livewidgets.errors import FilterError
 from livewidgets.live.recorder import record
@@ -69,15 +69,15 @@ def run(
     LiveWidgetsError
         The table cannot be read.
     """
-    with working(f"reading {table.name}"):
+    with Working(f"reading {table.name}"):
         table.ready(timeout)
     with stopped_by_signals():
         recording = record(table, path, masked=masked)
         tally = Tally(str(path), table.name, len(table), masked)
         tap = table._tap(tally.take)  # noqa: SLF001 - one package
         try:
-            with working("recording") as words:
-                _wait(recording, seconds, lambda passed: words(progress(tally, passed, seconds)), tally)
+            with Working("recording") as shown:
+                _wait(recording, seconds, lambda passed: shown.tell(progress(tally, passed, seconds)), tally)
         except KeyboardInterrupt:
             pass  # the end that was asked for
         finally:

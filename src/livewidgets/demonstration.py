@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from .cli_ending import stopped_by_signals
-from .cli_look import working
+from .cli_look import Working
 from .dashboards import find_notebook, serve
 from .errors import SetupError
 
@@ -63,7 +63,7 @@ def run(
             f"The sandbox needs {error.name}.", "Run: pip install 'livewidgets[sandbox,voila]'"
         ) from error
     with stopped_by_signals():
-        with working("starting the sandbox"):
+        with Working("starting the sandbox"):
             info = launcher.launch(
                 data,
                 port=0,
@@ -85,7 +85,7 @@ def run(
             say("\nStopping …")
         finally:
             if info.started:
-                with working("stopping the sandbox"):
+                with Working("stopping the sandbox"):
                     launcher.stop(info)
 
 
@@ -124,7 +124,7 @@ def _show(
     notebook: Path, port: int, env: Mapping[str, str], *, browser: bool, say: Callable[[str], None], end: str
 ) -> None:
     with ExitStack() as stack:
-        with working("starting the dashboard"):
+        with Working("starting the dashboard"):
             dashboard = stack.enter_context(serve(notebook, port=port, env=env))
         say(f"Dashboard  {dashboard.url}")
         say(end)

@@ -108,19 +108,19 @@ def judge_voila(version: str | None, settings: Mapping[str, Setting]) -> Finding
     """Judge what the configuration says of buffering and culling."""
     if version is None:
         return unknown("not installed: no dashboards", "pip install 'livewidgets[voila]'")
-    missing = [
-        name
-        for name, value in _KERNEL_CARE.items()
-        if name not in settings
-        or (name == "buffer_offline_messages" and settings[name] != value)
-        or settings[name] < 0
-    ]
+    missing = [name for name in _KERNEL_CARE if not _cares(name, settings.get(name))]
     if not missing:
         return passed(f"voila {version} ends the kernels of closed pages")
     return unknown(
         f"voila {version}: `livewidgets dashboard` brings its settings; for a server of your own",
         "\n".join(f"c.MappingKernelManager.{name} = {_KERNEL_CARE[name]}" for name in missing),
     )
+
+
+def _cares(name: str, value: Setting | None) -> bool:
+    if value is None:
+        return False
+    return not value if name == "buffer_offline_messages" else value > 0
 
 
 def bundles(_: Case) -> Finding:
@@ -142,6 +142,6 @@ def judge_bundles(wanted: Iterable[str], built: set[str]) -> Finding:
     if missing:
         return failed(
             f"the front end of {', '.join(missing[:3])}{' and others' if len(missing) > 3 else ''} was not built",
-            "python hatch_build.py     (in a checkout; else: pip install --force-reinstall livewidgets)",
+            "pip install --force-reinstall livewidgets   # in a checkout: python hatch_build.py",
         )
     return passed(f"{len(built)} bundles built")

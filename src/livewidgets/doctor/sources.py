@@ -114,9 +114,9 @@ def _configured(url: str | None, key: str | None) -> Wanted:
     advice = ""
     if trouble:
         advice = (
-            f"{_SET_BOTH}\nlivewidgets sandbox     (to try without a project)"
+            f"{_SET_BOTH}\nlivewidgets sandbox   # to try without a project"
             if len(missing) == 2
-            else f"export {missing[0]}=…     (or a line in .env)"
+            else f"export {missing[0]}=…   # or a line in .env"
             if missing
             else f"chmod u+r {path}"
         )

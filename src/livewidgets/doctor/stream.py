@@ -54,7 +54,7 @@ def judge_join(error: LiveWidgetsError) -> Finding:
     """Judge a join that was not accepted."""
     if isinstance(error, KeyRefusedError):
         return failed("Realtime refused the access token", "Sign in again.")
-    if "not answered" in error.message:
+    if "not answered" in error.message or "did not start" in error.message:
         return failed("Realtime does not answer the join", _STATUS)
     return failed(error.message.rstrip("."), error.advice)
 
@@ -148,7 +148,7 @@ def judge_silence(touched: Touch, limit: float, sql: str, role: str) -> Finding:
         advice = (
             ""
             if touched.trouble
-            else "livewidgets doctor --write     (touches one row), or change one yourself"
+            else "livewidgets doctor --write   # touches one row; or change one yourself"
         )
         return unknown(f"nothing changed within {limit:g} s{why}", advice)
     return failed(

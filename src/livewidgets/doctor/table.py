@@ -40,9 +40,7 @@ async def exists(case: Case) -> Finding:
 def no_table(case: Case) -> Finding:
     """Say which tables could be named."""
     names = ", ".join(sorted(case.shapes or ())[:8])
-    return unknown(
-        "none was named", f"livewidgets doctor TABLE{f'     (there are: {names})' if names else ''}"
-    )
+    return unknown("none was named", f"livewidgets doctor TABLE{f'   # there are {names}' if names else ''}")
 
 
 def judge_exists(schema: str, table: str, reply: Reply, known: Iterable[str]) -> Finding:
@@ -213,7 +211,7 @@ def judge_key(shape: TableShape | None, sql: str) -> Finding:
     if shape is None:
         return unknown(
             "this project tells it to secret keys only",
-            f'live.table(..., key="id")     (names it; if there is none: alter table {sql} add primary key (id);)',
+            f'live.table(..., key="id")   # names it; if there is none:\nalter table {sql} add primary key (id);',
         )
     if shape.key:
         return passed(", ".join(shape.key))

@@ -98,7 +98,7 @@ class Installed:
     def fits(self) -> bool:
         """Whether it may be used; one of an extra may be missing."""
         if self.version is None:
-            return not self.need.extra
+            return bool(self.need.extra)
         return is_within(self.version, self.need.range)
 
 

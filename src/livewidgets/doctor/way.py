@@ -94,7 +94,7 @@ def connection(case: Case) -> Finding:
         here = urlsplit(case.url).hostname in ("127.0.0.1", "localhost", "::1")
         return failed(
             f"nobody can be reached at {case.url}: {found.trouble}",
-            "livewidgets sandbox     (is it running, and on this port?)"
+            "livewidgets sandbox   # is it running, and on this port?"
             if here
             else "Check the port in SUPABASE_URL, and what firewalls let through (TCP 443).",
         )
@@ -160,7 +160,7 @@ def judge_clock(skew: float | None) -> Finding:
     side = "ahead of" if skew > 0 else "behind"
     return failed(
         f"this machine is {ago(abs(skew))} {side} the server: tokens look expired, ages are wrong",
-        "timedatectl set-ntp true     (or your system's way to set the clock by the network)",
+        "timedatectl set-ntp true   # or your system's way to set the clock",
     )
 
 
