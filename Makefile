@@ -62,6 +62,6 @@ $(STAMPS)/bundles: $(STAMPS)/python hatch_build.py $(FRONT_END)
 	$(BIN)/python hatch_build.py
 	@touch $@
 
-$(STAMPS)/package: $(STAMPS)/python pyproject.toml hatch_build.py | $(STAMPS)/bundles
+$(STAMPS)/package: $(STAMPS)/python pyproject.toml hatch_build.py $(wildcard src/livewidgets/voila/*) | $(STAMPS)/bundles
 	LIVEWIDGETS_PREBUILT=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@

@@ -17,9 +17,6 @@ from pathlib import Path
 
 from .errors import SetupError
 
-#: Extensions that no dashboard uses but that every page would load.
-UNUSED_EXTENSIONS = ("jupyterlab-plotly", "@voila-dashboards/jupyterlab-preview", "jupyterlab_pygments")
-
 # A page that is closed or vanishes does not end its kernel by itself: Voila's own shutdown fails on its XSRF check. The
 # hub falls silent without acks; then the kernel is idle and culled. Buffering for a vanished page would only grow.
 _KERNEL_CARE = {
@@ -77,8 +74,6 @@ def voila_command(notebook: Path, port: int) -> list[str]:
         "--no-browser",
         f"--port={port}",
         "--Voila.ip=127.0.0.1",
-        "--VoilaConfiguration.file_allowlist=.*\\.(png|jpg|gif|svg)",
-        *(f"--VoilaConfiguration.extension_denylist={name}" for name in UNUSED_EXTENSIONS),
         *(f"--{name}={value}" for name, value in _KERNEL_CARE.items()),
     ]
 
@@ -121,7 +116,8 @@ def serve(
         process = subprocess.Popen(
             voila_command(notebook, port),
             cwd=notebook.parent,
-            env={**os.environ, **(env or {})},
+            # Our voila.json is read from there, wherever the notebook is.
+            env={**os.environ, "JUPYTER_CONFIG_PATH": str(notebooks()), **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
