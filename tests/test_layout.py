@@ -86,7 +86,7 @@ LONG = {
 }
 
 #: Widgets that are seen: the hub is not.
-COMPONENTS = ("call_tracker", "online_status")
+COMPONENTS = ("call_tracker", "campaign_metrics", "online_status")
 
 
 def modules():

@@ -3,11 +3,13 @@
  * ?view=call_tracker&state=stale&theme=dark&width=320&size=wall&height=420
  */
 import * as callTracker from "./call_tracker";
+import * as campaignMetrics from "./campaign_metrics";
 import * as onlineStatus from "./online_status";
 import type { Stage } from "./stage";
 
 const SCENES: Record<string, { scene(stage: Stage): void }> = {
   call_tracker: callTracker,
+  campaign_metrics: campaignMetrics,
   online_status: onlineStatus,
 };
 

@@ -73,6 +73,7 @@ from livewidgets.session import connect, demo
 if TYPE_CHECKING:
     from livewidgets.session import sandbox
     from livewidgets.widgets.call_tracker import CallTracker
+    from livewidgets.widgets.campaign_metrics import CampaignMetrics
     from livewidgets.widgets.online_status import OnlineStatus
     from livewidgets.widgets.page import Page, page
 else:
@@ -82,6 +83,7 @@ __all__ = [
     "Alerts",
     "Broadcast",
     "CallTracker",
+    "CampaignMetrics",
     "Change",
     "ChangeKind",
     "ClosedError",
@@ -152,7 +154,13 @@ __all__ = [
 ]
 
 #: Loaded at their first use, for ipywidgets takes longer to import than all the rest.
-_WIDGETS = {"CallTracker": "call_tracker", "OnlineStatus": "online_status", "Page": "page", "page": "page"}
+_WIDGETS = {
+    "CallTracker": "call_tracker",
+    "CampaignMetrics": "campaign_metrics",
+    "OnlineStatus": "online_status",
+    "Page": "page",
+    "page": "page",
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - one of several classes

@@ -204,6 +204,11 @@ class Kpis:
         """Raised by what changed."""
         return self._window.version
 
+    @property
+    def start(self) -> float:
+        """When this window began (seconds since 1970); the one before it ended then."""
+        return self._window.last - (self._buckets - 1) * self._window.every
+
     # -- what comes in ---------------------------------------------------------------------------------------------
 
     def load(self, rows: Mapping[Key, Row], now: float) -> None:
@@ -248,11 +253,11 @@ class Kpis:
             live, talking = len(self._live), sum(self._talking_by.values())
         else:
             live, talking = self._live_by.get(group, 0), self._talking_by.get(group, 0)
-        return figures(self._sums(self._start, None, group), self._now, live, talking)
+        return figures(self._sums(self.start, None, group), self._now, live, talking)
 
     def previous(self, group: Group | None = None) -> dict[str, Value]:
         """Give the figures of the window before; `live` and `concurrency` are not known of it."""
-        return figures(self._sums(self._start - self.length, self._start, group), self._now)
+        return figures(self._sums(self.start - self.length, self.start, group), self._now)
 
     def deltas(self, group: Group | None = None) -> dict[str, Delta | None]:
         """Compare each figure with the window before.
@@ -273,7 +278,7 @@ class Kpis:
             As for `values`.
         """
         every = self._window.every
-        starts = [self._start + n * every for n in range(self._buckets)]
+        starts = [self.start + n * every for n in range(self._buckets)]
         made = [figures(self._sums(start, start + every, group), self._now) for start in starts]
         return {name: [one[name] for one in made] for name in names}
 
@@ -293,11 +298,6 @@ class Kpis:
         return self._sums(start, None, group).get("connected", 0)
 
     # -- calls -----------------------------------------------------------------------------------------------------
-
-    @property
-    def _start(self) -> float:
-        """When this window began."""
-        return self._window.last - (self._buckets - 1) * self._window.every
 
     def _sums(self, start: float, end: float | None, group: Group | None) -> dict[str, float]:
         totals = self._window.totals(start, end, together=group is None)
