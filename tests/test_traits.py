@@ -7,7 +7,7 @@ import pytest
 import traitlets
 
 import livewidgets
-from livewidgets.traits import Choice, Flag, Number, OptionalText, Owner, Pixels, Text, Texts, owner_of
+from livewidgets.traits import Choice, Count, Flag, Number, OptionalText, Owner, Pixels, Text, Texts, owner_of
 from livewidgets.widgets.call_tracker import CallTracker
 from livewidgets.widgets.online_status import OnlineStatus
 
@@ -47,6 +47,7 @@ def test_the_values_that_a_trait_takes():
         maybe = OptionalText(owner=Owner.VIEW)
         flag = Flag(True, owner=Owner.KERNEL)
         number = Number(1.5, least=0, most=2, owner=Owner.KERNEL)
+        count = Count(4, least=1, most=12, owner=Owner.KERNEL)
         pixels = Pixels(10, least=5, owner=Owner.KERNEL)
         choice = Choice(("auto", "wall"), owner=Owner.KERNEL)
         texts = Texts(owner=Owner.VIEW)
@@ -59,6 +60,7 @@ def test_the_values_that_a_trait_takes():
         ("maybe", 1),
         ("flag", "yes"),
         ("number", 2.5),
+        ("count", 13),
         ("pixels", 4),
         ("choice", "huge"),
         ("texts", [1]),

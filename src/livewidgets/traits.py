@@ -65,6 +65,22 @@ class Number(traitlets.Float[float, float]):
         _synced(self, owner)
 
 
+class Count(traitlets.Int[int, int]):
+    """How many of something."""
+
+    def __init__(
+        self,
+        default: int,
+        *,
+        owner: Owner,
+        least: int = 0,
+        most: int | None = None,
+        help: str = "",  # noqa: A002
+    ) -> None:
+        super().__init__(default, min=least, max=most, help=help)
+        _synced(self, owner)
+
+
 class Pixels(traitlets.Int[int, int]):
     """A length on the screen."""
 
@@ -87,6 +103,23 @@ class Texts(traitlets.List[str]):
     def __init__(self, *, owner: Owner, help: str = "") -> None:  # noqa: A002
         super().__init__(traitlets.Unicode(), help=help)
         _synced(self, owner)
+
+
+class Interval(traitlets.List[float]):
+    """A stretch of time, ``[from, to]`` in ms since 1970, or None."""
+
+    def __init__(self, *, owner: Owner, help: str = "") -> None:  # noqa: A002
+        super().__init__(
+            traitlets.Float(), default_value=None, allow_none=True, minlen=2, maxlen=2, help=help
+        )
+        _synced(self, owner)
+
+    def validate(self, obj: Any, value: Any) -> Any:  # noqa: ANN401 - as traitlets has it
+        """Refuse what does not go forwards, or is no time."""
+        checked = super().validate(obj, value)
+        if checked is not None and not -8.64e15 <= checked[0] < checked[1] <= 8.64e15:
+            raise traitlets.TraitError(f"{self.name} is [from, to] in ms, from before to, not {value!r}.")
+        return checked
 
 
 class WidgetReference(anywidget.WidgetTrait):

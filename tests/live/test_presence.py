@@ -41,7 +41,9 @@ def test_who_is_here(live: Live, open_live: OpenLive) -> None:
     assert abs(me.since - time.time()) < 30
     assert [user.since for user in others.who()] == [user.since for user in mine.who()]
     watcher = open_live().presence("dashboard")
+    assert not watcher.synced
     eventually(lambda: names(watcher) == ["Ana", "Bob"])
+    assert watcher.synced
     assert len(mine) == 2
 
 

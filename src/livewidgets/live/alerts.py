@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -198,7 +198,12 @@ class Alerts(Subscription):
         if self._table is None:
             return {}
         replica = self._table._replica  # noqa: SLF001
-        return {tuple(row[column] for column in replica.key): row for row in replica.rows()}
+        rows = (row for row in replica.rows() if self._stands(row))
+        return {tuple(row[column] for column in replica.key): row for row in rows}
+
+    def _stands(self, row: Row) -> bool:
+        """Say whether nobody has taken note yet: the user's own table may hold the others too."""
+        return row.get(self._acknowledged) is None
 
     def _settle(self) -> None:
         """Compare the rows that there are with what was told; at first they are old."""
@@ -211,17 +216,18 @@ class Alerts(Subscription):
                 for key, row in rows.items():
                     self._tell(key, row, quiet=True)
             return
-        self._forget(key for key in list(self._told) if key not in rows)
+        self._forget([key for key in self._told if key not in rows])
         self._add(rows)
 
     def _take(self, patch: Patch) -> None:
         if not self._read or self._old is None:
             return  # the first snapshot
-        self._forget(patch.removed)
-        self._old.difference_update(patch.removed)
-        self._add(patch.upserted)
+        gone = [*patch.removed, *(key for key, row in patch.upserted.items() if not self._stands(row))]
+        self._forget(gone)
+        self._old.difference_update(gone)
+        self._add({key: row for key, row in patch.upserted.items() if self._stands(row)})
 
-    def _forget(self, keys: Any) -> None:  # noqa: ANN401 - an iterable of keys
+    def _forget(self, keys: Iterable[Key]) -> None:
         for key in keys:
             notification = self._told.get(key)
             if notification is None or notification.state is NotificationState.ACKNOWLEDGED:
@@ -229,7 +235,7 @@ class Alerts(Subscription):
             del self._told[key]
             notification.dismiss()
 
-    def _add(self, rows: Any) -> None:  # noqa: ANN401 - rows by key
+    def _add(self, rows: Mapping[Key, Row]) -> None:
         old = self._old or ()
         for key, row in rows.items():
             known = self._told.get(key)

@@ -53,6 +53,12 @@ class Presence(RoomHandle):
         """By which we are known in the room."""
         return self._key
 
+    @property
+    def synced(self) -> bool:
+        """Whether who is here is known as of now: the room is joined, and the server has told who is in it."""
+        presence = self._link.presence
+        return self.joined and presence is not None and presence.synced
+
     def who(self) -> list[Entry]:
         """Give those who are here, the longest first; who is known before the first join is nobody."""
         presence = self._link.presence

@@ -53,6 +53,11 @@ class PresenceLink:
         #: Who is here; replaced as a whole, so that any thread may read it.
         self.present: tuple[Entry, ...] = ()
 
+    @property
+    def synced(self) -> bool:
+        """Whether the server has told who is here since the last join."""
+        return self._roster.synced
+
     # -- the channel -----------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
