@@ -11,40 +11,46 @@ import typer
 PROJECT: Final = "Which project"
 
 
-def port_number(text: str) -> int:
+# A default comes through these as well, as the number that it is.
+
+
+def port_number(value: str | int) -> int:
     """Read a port."""
+    text = str(value)
     if not text.isdecimal() or int(text) > 65535:
         raise typer.BadParameter(f"{text!r} is no port: use 0 to 65535.")
     return int(text)
 
 
-def count(text: str) -> int:
+def count(value: str | int) -> int:
     """Read a number of things, at least one."""
+    text = str(value)
     if not text.isdecimal() or int(text) < 1:
         raise typer.BadParameter(f"{text!r} is no number of rows: use 1 or more.")
     return int(text)
 
 
-def seconds(text: str) -> float:
+def seconds(value: str | float) -> float:
     """Read a length of time."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise typer.BadParameter(f"{text!r} is no time: use seconds above 0.")
-    return value
+    number = _number(value)
+    if not 0 < number < math.inf:
+        raise typer.BadParameter(f"{value!r} is no time: use seconds above 0.")
+    return number
 
 
-def factor(text: str) -> float:
+def factor(value: str | float) -> float:
     """Read how many times faster; ``inf`` for at once."""
+    number = _number(value)
+    if not number > 0:
+        raise typer.BadParameter(f"{value!r} is no speed: use a number above 0.")
+    return number
+
+
+def _number(value: str | float) -> float:
     try:
-        value = float(text)
+        return float(value)
     except ValueError:
-        value = math.nan
-    if not value > 0:
-        raise typer.BadParameter(f"{text!r} is no speed: use a number above 0.")
-    return value
+        return math.nan
 
 
 Port = Annotated[
