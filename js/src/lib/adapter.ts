@@ -19,6 +19,8 @@ export interface Adapter<Options> {
   name: string;
   /** The tag of its root. */
   tag?: "section" | "div";
+  /** It is of use out of sight, too: its feed is open while the page can be seen. */
+  anywhere?: boolean;
   /** The traits that the options are made of. */
   traits: readonly string[];
   options(model: Model): Options;
@@ -53,9 +55,11 @@ export function adapter<Options>(parts: Adapter<Options>): { render: (props: Ren
     const update = (): void => view.setOptions(parts.options(model));
     for (const name of parts.traits) listen(model, `change:${name}`, update, signal);
     update();
-    void connect(props, { onFrame: view.setFeed, onLink: view.setLink }, view.setLost).then((made) => {
-      connection = made;
-    });
+    void connect(props, { onFrame: view.setFeed, onLink: view.setLink }, view.setLost, parts.anywhere).then(
+      (made) => {
+        connection = made;
+      },
+    );
   }
   return { render: guarded(parts.name, render) };
 }

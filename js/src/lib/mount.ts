@@ -3,7 +3,7 @@ import type { Host, Model, RenderProps } from "./afm";
 import { make } from "./dom";
 import type { HubExports, ViewHandle, ViewRequest } from "./exchange";
 import type { Trouble } from "./protocol";
-import { watchSight } from "./visibility";
+import { watchPage, watchSight } from "./visibility";
 
 export interface Connection {
   hub: HubExports;
@@ -14,12 +14,14 @@ let views = 0;
 
 /**
  * Find the hub and open this model's feed on it. In a saved notebook the hub may never come: then the promise
- * stays open or fails, and the view has been told.
+ * stays open or fails, and the view has been told. The feed is open while the view is in sight; with `anywhere` while
+ * the page is.
  */
 export async function connect(
   { model, el, signal, host }: RenderProps,
   request: Pick<ViewRequest, "onFrame" | "onLink">,
   lost: (trouble: Trouble) => void,
+  anywhere = false,
 ): Promise<Connection | null> {
   try {
     const hub = await findHub(model, host);
@@ -31,7 +33,8 @@ export async function connect(
       signal,
       visible: false,
     });
-    watchSight(el, (visible) => view.show(visible), signal);
+    if (anywhere) watchPage((visible) => view.show(visible), signal);
+    else watchSight(el, (visible) => view.show(visible), signal);
     return { hub, view };
   } catch (error) {
     console.debug("[livewidgets] no hub", error);

@@ -24,6 +24,13 @@ export function watchSight(element: Element, seen: (visible: boolean) => void, s
   signal.addEventListener("abort", () => observer.disconnect(), { once: true });
 }
 
+/** Tell whether the page can be seen, wherever in it the view is. Starts at once. */
+export function watchPage(seen: (visible: boolean) => void, signal: AbortSignal): void {
+  const tell = (): void => seen(document.visibilityState !== "hidden");
+  document.addEventListener("visibilitychange", tell, { signal });
+  tell();
+}
+
 /** A visible page whose timers stood still this long was asleep or frozen. */
 export const ASLEEP_MS = 8_000;
 
