@@ -1,11 +1,15 @@
-"""How long a table is behind after an outage in which much of it changed."""
+"""How long a table is behind after an outage in which much of it changed, and how long others wait for it meanwhile."""
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from livewidgets.live.table import LiveTable, TableState
+from livewidgets.live.thread import io_thread
 
 from .backend import Backend, backend
 from .table import Figure
@@ -16,6 +20,7 @@ RUNS = 3
 #: Seconds; far above what it takes.
 LIMIT = 60
 LOOK = 0.01
+_LOOK_AGAIN = 0.002
 
 Rows = dict[int, tuple[str, int, int]]
 
@@ -27,6 +32,30 @@ def _shown(table: LiveTable) -> Rows:
 def _selected(there: Backend) -> Rows:
     found = there.run("select id, status, seconds, version from {}")
     return {key: (status, seconds, version) for key, status, seconds, version in found}
+
+
+class Holds:
+    """How long the I/O thread did nothing else, at the longest (seconds of its own CPU: others' do not count)."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+
+    async def watch(self) -> None:
+        """Look at the clock as often as the thread lets one."""
+        while True:
+            last = time.thread_time()
+            await asyncio.sleep(_LOOK_AGAIN)
+            self.longest = max(self.longest, time.thread_time() - last)
+
+
+@contextmanager
+def _holds() -> Iterator[Holds]:
+    holds = Holds()
+    watching = io_thread().submit(holds.watch())
+    try:
+        yield holds
+    finally:
+        watching.cancel()
 
 
 def _seconds(there: Backend, table: LiveTable, number: int) -> float:
@@ -58,13 +87,21 @@ def figures() -> list[Figure]:
         started = time.perf_counter()
         table = there.live.table("bench").ready(LIMIT)
         first = time.perf_counter() - started
-        took = statistics.median(_seconds(there, table, number) for number in range(1, RUNS + 1))
+        took: list[float] = []
+        held: list[float] = []
+        for number in range(1, RUNS + 1):
+            with _holds() as holds:
+                took.append(_seconds(there, table, number))
+            held.append(holds.longest)
     return [
         Figure(
             f"catch-up after an outage, {CHANGED:,} of {ROWS:,} rows changed",
-            took,
+            statistics.median(took),
             "s",
             "the first read",
             first,
-        )
+        ),
+        Figure(
+            "  the I/O thread held meanwhile, at the longest", statistics.median(held) * 1000, "ms", budget=50
+        ),
     ]

@@ -84,3 +84,13 @@ def test_a_repr_shows_no_row():
     assert repr(found) == "<Difference 2 to 5: 1 inserted, 2 updated, 0 deleted>"
     assert repr(history_of(5)) == "<History of versions 0 to 5, 5 changes>"
     assert not Difference(1, 1)
+
+
+def test_a_patch_that_is_too_large_is_not_remembered_and_the_next_are():
+    history = History(3)
+    history.add(Patch(1, {(n,): {"n": n} for n in range(3)}))
+    history.add(Patch(2, {(n,): {"n": n + 1} for n in range(4)}))
+    assert (history.oldest, history.newest) == (2, 2)
+    assert not history.between(2, 2)
+    history.add(Patch(3, {(0,): {"n": 9}}))
+    assert history.between(2, 3).updated == {(0,): ({"n": 1}, {"n": 9})}

@@ -108,6 +108,39 @@ def test_changes_go_on_while_a_healthy_stream_is_read_again():
     assert made.get((1,))["status"] == "completed"
 
 
+def test_changes_are_folded_in_turns_and_seen_at_the_swap_only():
+    made = replica(row(1), row(2), row(3))
+    made.mark_stale()
+    ticket = made.begin_snapshot()
+    made.apply([update(1, status="completed", version=2), delete(2), insert(4)])
+    made.add_page([row(1), row(2), row(3, note="read")], ticket)
+    assert made.fold(ticket, most=1)
+    assert not made.add_page([row(9)], ticket)  # no page may follow
+    # Of a row that is folded already, and of one whose turn has not come.
+    made.apply([update(1, status="failed", version=3), update(4, note="new", version=2)])
+    assert made.fold(ticket, most=1)
+    assert [r["status"] for r in made.rows()] == ["ringing"] * 3
+    assert not made.fold(ticket, most=5)
+    made.apply([delete(1), insert(5)])
+    assert not made.fold(ticket, most=5)
+    assert [r["id"] for r in made.rows()] == [1, 2, 3]
+    patch = made.finish_snapshot(ticket)
+    assert keys(patch) == ([3, 4, 5], [1, 2])
+    assert made.get((4,))["note"] == "new"
+    assert patch.version == 2
+
+
+def test_what_was_folded_for_a_snapshot_given_up_is_folded_for_the_next():
+    made = Replica(("id",), Where())
+    made.apply([insert(1)])
+    ticket = made.begin_snapshot()
+    assert not made.fold(ticket)
+    made.abort_snapshot(ticket)
+    assert not made.fold(ticket)
+    ticket = made.begin_snapshot()
+    assert keys(made.finish_snapshot(ticket)) == ([1], [])
+
+
 def test_changes_from_before_a_gap_are_forgotten():
     made = Replica(("id",), Where())
     made.begin_snapshot()

@@ -28,6 +28,7 @@ class ReplicaMachine(RuleBasedStateMachine):
         versioned=st.booleans(),
         knows_more=st.booleans(),
         first=st.integers(0, 5),
+        in_slices=st.booleans(),
     )
     def open(self, **options):
         self.world = World(**options)
@@ -100,6 +101,7 @@ def test_a_long_walk_ends_right_at_every_rest(seed):
         versioned=chance.random() < 0.5,
         knows_more=chance.random() < 0.5,
         first=chance.randrange(4),
+        in_slices=seed % 2 == 0,
     )
     keys = chance.choice([2, 4, 10])
     key = lambda: chance.randrange(keys)  # noqa: E731

@@ -22,12 +22,21 @@ class World:
     """One table as the server has it and as a replica holds it."""
 
     def __init__(
-        self, *, filtered=False, ordered=False, limit=None, versioned=False, knows_more=True, first=0
+        self,
+        *,
+        filtered=False,
+        ordered=False,
+        limit=None,
+        versioned=False,
+        knows_more=True,
+        first=0,
+        in_slices=False,
     ):
         self.where = Where.parse({"status": ("in", ["open", "held"])} if filtered else None)
         self.order = Order.parse("-rank") if ordered else None
         self.limit = limit
         self.knows_more = knows_more
+        self.in_slices = in_slices
         self.table = {
             i: {"id": i, "status": "open", "rank": i % 3, "big": "B0", "version": 1} for i in range(first)
         }
@@ -110,7 +119,7 @@ class World:
                 self.begin()
         elif self.more:
             self.read_page()
-        else:
+        elif not self.in_slices or not self.replica.fold(self.ticket, more=self.has_more(), most=1):
             self.finish()
 
     def begin(self):
@@ -129,9 +138,11 @@ class World:
         enough = self.limit is not None and self.read >= self.limit + self.knows_more
         self.more = len(rows) == wanted and not enough
 
+    def has_more(self):
+        return self.read > self.limit if self.limit is not None and self.knows_more else None
+
     def finish(self):
-        more = self.read > self.limit if self.limit is not None and self.knows_more else None
-        self._take(self.replica.finish_snapshot(self.ticket, more=more))
+        self._take(self.replica.finish_snapshot(self.ticket, more=self.has_more()))
         self.ticket = None
 
     def abort(self):
@@ -145,6 +156,7 @@ class World:
         if self.old_tickets:
             ticket, rows = self.old_tickets.pop(0)
             assert not self.replica.add_page(rows, ticket)
+            assert not self.replica.fold(ticket)
             assert not self.replica.finish_snapshot(ticket)
 
     def reread(self, *, fails=False):

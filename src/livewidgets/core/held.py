@@ -22,10 +22,6 @@ class Held:
     ----------
     where, order, limit, version_column
         As in `Replica`.
-    rows
-        What to begin with, as the server selected it.
-    more
-        The table holds more rows than these.
     """
 
     __slots__ = (
@@ -46,28 +42,21 @@ class Held:
         order: Order | None,
         limit: int | None,
         version_column: str | None,
-        rows: Mapping[Key, Row] | None = None,
-        *,
-        more: bool = False,
     ) -> None:
         self._where = where
         self._order = order
         self._limit = limit
         self._version_column = version_column
         #: Key to row.
-        self.rows: dict[Key, Row] = dict(rows or {})
+        self.rows: dict[Key, Row] = {}
         #: The place up to which all rows are here; None: to the end.
         self.edge: tuple[Any, ...] | None = None
         #: The table's columns, as far as they are known.
         self.columns: frozenset[str] = frozenset()
         self._before: dict[Key, Row | None] = {}
         self._ordered: Ordered[tuple[Any, ...]] | None = None
-        self.learn(self.rows.values())
         if order is not None or limit is not None:
-            self._ordered = Ordered(self.entry(key, row) for key, row in self.rows.items())
-            self._trim()
-            if more and self.edge is None and self._ordered:
-                self.edge = self._ordered.last()
+            self._ordered = Ordered()
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -140,6 +129,32 @@ class Held:
         self.rows[key] = row
         self._trim()
 
+    def stage(self, key: Key, row: Row) -> None:
+        """Take a row as the server selected it: it belongs here. For the first rows, before `close`."""
+        old = self.rows.get(key)
+        self.rows[key] = row
+        if self._ordered is None or old is row:
+            return
+        entry = self.entry(key, row)
+        if old is not None:
+            before = self.entry(key, old)
+            if before == entry:
+                return
+            self._ordered.remove(before)
+        self._ordered.add(entry)
+
+    def close(self, *, more: bool) -> None:
+        """Draw the window's edge, once all first rows are there.
+
+        Parameters
+        ----------
+        more
+            The table holds more rows than these.
+        """
+        self._trim()
+        if more and self.edge is None and self._ordered:
+            self.edge = self._ordered.last()
+
     def learn(self, rows: Iterable[Row]) -> None:
         """Take the columns of rows that the server has just selected as the table's."""
         for row in rows:
@@ -169,19 +184,35 @@ class Held:
         self._before = {}
         return upserted, removed
 
-    def difference_from(self, other: Held) -> tuple[dict[Key, Row], dict[Key, Row]]:
-        """Say how this differs from other rows; a row that is the same stays the other's object."""
+    def difference_from(
+        self, other: Held, doubtful: Mapping[Key, object]
+    ) -> tuple[dict[Key, Row], dict[Key, Row]]:
+        """Say how this differs from other rows; a row that is the same stays the other's object.
+
+        Parameters
+        ----------
+        other
+            The rows before.
+        doubtful
+            The keys under which the two may hold different rows, besides what was put and dropped here since `close`.
+        """
         upserted: dict[Key, Row] = {}
         before = other.rows
-        for key, row in self.rows.items():
-            old = before.get(key)
-            if old is row:
+        new = 0
+        for key in {**doubtful, **self._before}:
+            row, old = self.rows.get(key), before.get(key)
+            if row is None or row is old:
                 continue
-            if old is not None and old == row:
+            if old is None:
+                new += 1
+                upserted[key] = row
+            elif old == row:
                 self.rows[key] = old
             else:
                 upserted[key] = row
-        removed = {key: row for key, row in before.items() if key not in self.rows}
+        removed: dict[Key, Row] = {}
+        if len(self.rows) - new < len(before):
+            removed = {key: row for key, row in before.items() if key not in self.rows}
         self._before = {}
         return upserted, removed
 

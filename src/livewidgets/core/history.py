@@ -84,6 +84,15 @@ class History:
         """Take down a patch; each follows the one before."""
         rows = self._rows
         with self._guard:
+            if len(patch.removed) + len(patch.upserted) > self._most:
+                # It would push out all others, and then itself.
+                for key in patch.removed:
+                    rows.pop(key, None)
+                rows.update(patch.upserted)
+                self._patches.clear()
+                self._size = 0
+                self.oldest = self.newest = patch.version
+                return
             changes: dict[Key, tuple[Row | None, Row | None]] = {}
             for key in patch.removed:
                 changes[key] = (rows.pop(key, None), None)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from livewidgets.core.change import Change, ChangeKind, Key, Patch, Row
@@ -93,8 +94,14 @@ class Replica:
         self._held = self._new()
         self._reading: set[Key] = set()
         self._folded: dict[Key, _Folded] = {}
-        self._staged: dict[Key, Row] | None = None
-        self._staged_rows = 0
+        # The rows of a snapshot as far as it has come; None while none is read.
+        self._fresh: Held | None = None
+        self._fresh_rereads: set[Key] = set()
+        self._fresh_rows = 0
+        # Under all other keys these are the very rows that are held.
+        self._doubtful: dict[Key, None] = {}
+        # What is still to be folded over them (as keys of `_folded`), once the last page is there; None before.
+        self._unfolded: dict[Key, None] | None = None
         self._ticket = 0
         self._refill = False
         self._cache: tuple[int, tuple[Row, ...]] = (0, ())
@@ -141,7 +148,7 @@ class Replica:
     @property
     def snapshotting(self) -> bool:
         """A snapshot has begun and is not finished."""
-        return self._staged is not None
+        return self._fresh is not None
 
     # -- snapshots -------------------------------------------------------------------------------------------------
 
@@ -163,8 +170,11 @@ class Replica:
         if not self.stale:
             # On a healthy stream all that was taken down so far is in the pages to come.
             self._folded = {}
-        self._staged = {}
-        self._staged_rows = 0
+        self._fresh = self._new()
+        self._fresh_rereads = set()
+        self._fresh_rows = 0
+        self._doubtful = {}
+        self._unfolded = None
         self.needs_snapshot = False
         self._refill = refill and self.loaded and not self.stale
         self._ticket += 1
@@ -190,16 +200,64 @@ class Replica:
         ProtocolError
             For a row without its key.
         """
-        if self._staged is None or (ticket is not None and ticket != self._ticket):
+        fresh = self._reading_for(ticket)
+        if fresh is None or self._unfolded is not None:
             return False
+        rows = list(rows)
         held = self._held.rows
+        if not fresh.columns:
+            fresh.learn(rows)
         for row in rows:
             key = self._key_of_selected(row)
-            self._staged_rows += 1
             # What is held already is kept: the copy can go at once, and the swap sees at a glance that nothing changed.
             old = held.get(key)
-            self._staged[key] = old if old is not None and old == row else row
+            if old is not None and old == row:
+                fresh.stage(key, old)
+            else:
+                fresh.stage(key, row)
+                self._doubtful[key] = None
+        self._fresh_rows += len(rows)
         return True
+
+    def fold(self, ticket: int | None = None, *, more: bool | None = None, most: int | None = None) -> bool:
+        """Fold some of the changes that were taken down over the pages: what `finish_snapshot` would do at once.
+
+        No page may follow. What changes meanwhile is folded too. Nothing of it is seen before the swap.
+
+        Parameters
+        ----------
+        ticket, more
+            As in `finish_snapshot`; the first call says whether there are more rows.
+        most
+            So many rows at most; None for all.
+
+        Returns
+        -------
+        bool
+            False where there is nothing more to fold.
+        """
+        fresh = self._reading_for(ticket)
+        if fresh is None:
+            return False
+        if self._unfolded is None:
+            if more is None:
+                # By the rows that were read: one that moved between two pages was read twice.
+                more = self.limit is not None and self._fresh_rows >= self.limit
+            if not fresh.columns:
+                fresh.columns = self._held.columns
+            fresh.close(more=more)
+            self._unfolded = dict.fromkeys(self._folded)
+        unfolded = self._unfolded
+        for key in tuple(islice(unfolded, most)):
+            del unfolded[key]
+            folded = self._folded[key]
+            if folded.deleted:
+                fresh.drop(key)
+            if folded.record is not None:
+                self._upsert(
+                    fresh, self._fresh_rereads, key, folded.record, whole=folded.whole, partial=folded.partial
+                )
+        return bool(unfolded)
 
     def finish_snapshot(self, ticket: int | None = None, *, more: bool | None = None) -> Patch:
         """Fold the changes over the pages and swap the result in whole.
@@ -218,37 +276,26 @@ class Replica:
             How the rows differ from those before. ``reset`` on the first one and wherever a resnapshot found a
             difference; empty where the snapshot was given up.
         """
-        staged = self._staged
-        if staged is None or (ticket is not None and ticket != self._ticket):
+        fresh = self._reading_for(ticket)
+        if fresh is None:
             return Patch(self.version)
-        if more is None:
-            # By the rows that were read: one that moved between two pages was read twice.
-            more = self.limit is not None and self._staged_rows >= self.limit
-        fresh = self._new(staged, more=more)
-        if not staged:
-            fresh.columns = self._held.columns
-        rereads: set[Key] = set()
-        for key, folded in self._folded.items():
-            if folded.deleted:
-                fresh.drop(key)
-            if folded.record is not None:
-                self._upsert(fresh, rereads, key, folded.record, whole=folded.whole, partial=folded.partial)
-        upserted, removed = fresh.difference_from(self._held)
+        self.fold(ticket, more=more)
+        upserted, removed = fresh.difference_from(self._held, self._doubtful)
         first = not self.loaded
         reset = first or (bool(upserted or removed) and not self._refill)
         with self._guard:
             self._held = fresh
-            self.needs_reread = rereads
+            self.needs_reread = self._fresh_rereads
             self._reading = set()
             self._folded = {}
-            self._staged = None
+            self._give_up()
             self.loaded, self.stale = True, False
             return self._patch(upserted, removed, reset=reset)
 
     def abort_snapshot(self, ticket: int | None = None) -> None:
         """Give up a snapshot whose pages cannot be read; the stream goes on."""
         if ticket is None or ticket == self._ticket:
-            self._staged = None
+            self._give_up()
             if not self.stale:
                 self._folded = {}
 
@@ -258,7 +305,7 @@ class Replica:
         A snapshot under way is given up, with the changes taken down for it: a later one may have been lost.
         """
         self.stale = True
-        self._staged = None
+        self._give_up()
         self._folded = {}
         self.needs_reread = set()
         self._reading = set()
@@ -281,7 +328,7 @@ class Replica:
         Patch
             All that they did; empty where nothing changed.
         """
-        taking_down = self.stale or self._staged is not None
+        taking_down = self.stale or self._fresh is not None
         if self.stale:
             for change in changes:
                 for key, record in self._steps(change):
@@ -293,13 +340,7 @@ class Replica:
                 for key, record in self._steps(change):
                     if taking_down:
                         self._fold(key, record, change)
-                    if record is None:
-                        held.drop(key)
-                        rereads.discard(key)
-                        self._reading.discard(key)
-                    else:
-                        whole = change.kind is ChangeKind.INSERT
-                        self._upsert(held, rereads, key, record, whole=whole, partial=change.partial)
+                    self._put(held, rereads, key, record, change, self._reading)
             return self._patch(*held.difference())
 
     def take_reread(self, most: int = 100) -> tuple[Key, ...]:
@@ -341,19 +382,47 @@ class Replica:
 
     # -- the rules for one row -------------------------------------------------------------------------------------
 
+    def _put(
+        self,
+        held: Held,
+        rereads: set[Key],
+        key: Key,
+        record: Row | None,
+        change: Change,
+        reading: set[Key] | None = None,
+    ) -> None:
+        """Do to rows what a change does to one of them; `reading` are those that are being read again."""
+        if record is None:
+            held.drop(key)
+            rereads.discard(key)
+            if reading is not None:
+                reading.discard(key)
+        else:
+            whole = change.kind is ChangeKind.INSERT
+            self._upsert(held, rereads, key, record, reading, whole=whole, partial=change.partial)
+
     def _upsert(
-        self, held: Held, rereads: set[Key], key: Key, record: Row, *, whole: bool, partial: bool
+        self,
+        held: Held,
+        rereads: set[Key],
+        key: Key,
+        record: Row,
+        reading: set[Key] | None = None,
+        *,
+        whole: bool,
+        partial: bool,
     ) -> None:
         """Apply a record to rows: whole, merged, or noted as one to be read again."""
+        reading = set() if reading is None else reading
         if held.is_older(key, record, or_same=partial):
             return
-        waiting = key in rereads or key in self._reading
+        waiting = key in rereads or key in reading
         if whole and not partial and not held.columns:
             # Nothing was ever read of this table: the first insert tells its columns.
             held.learn((record,))
         if not partial and held.is_complete(record):
             rereads.discard(key)
-            self._reading.discard(key)
+            reading.discard(key)
             held.put(key, record)
             return
         old = held.rows.get(key)
@@ -362,13 +431,16 @@ class Replica:
         else:
             # A row of which something is unknown stays as it is until it has been read; a reading under way may be
             # older than this change.
-            self._reading.discard(key)
+            reading.discard(key)
             if old is not None or held.may_hold(key, record):
                 rereads.add(key)
             else:
                 rereads.discard(key)
 
     def _fold(self, key: Key, record: Row | None, change: Change) -> None:
+        if self._fresh is not None and self._unfolded is not None and key not in self._unfolded:
+            # What came before for this row is in the pages, or folded over them.
+            self._put(self._fresh, self._fresh_rereads, key, record, change)
         folded = self._folded.get(key)
         if record is None:
             self._folded[key] = _Folded(deleted=True)
@@ -414,10 +486,21 @@ class Replica:
 
     # -- the rest --------------------------------------------------------------------------------------------------
 
-    def _new(self, rows: Mapping[Key, Row] | None = None, *, more: bool = False) -> Held:
-        return Held(self.where, self.order, self.limit, self.version_column, rows, more=more)
+    def _new(self) -> Held:
+        return Held(self.where, self.order, self.limit, self.version_column)
+
+    def _reading_for(self, ticket: int | None) -> Held | None:
+        """Give the rows of the snapshot that is being read, if the ticket is for it."""
+        return self._fresh if ticket is None or ticket == self._ticket else None
+
+    def _give_up(self) -> None:
+        """Forget the pages."""
+        self._fresh, self._unfolded = None, None
+        self._fresh_rereads, self._doubtful = set(), {}
 
     def _patch(self, upserted: dict[Key, Row], removed: dict[Key, Row], *, reset: bool = False) -> Patch:
         if upserted or removed or reset:
             self.version += 1
+        if self._fresh is not None:
+            self._doubtful.update(dict.fromkeys((*upserted, *removed)))
         return Patch(self.version, upserted, removed, reset)

@@ -282,7 +282,7 @@ class Follower:
         failures = 0
         while True:
             self._gap = False
-            self._drain_all()
+            await self._catch_up()
             ticket = replica.begin_snapshot(refill=refill)
             accepted = self._queue.accepted()
             # One row above the limit tells whether there are more.
@@ -301,10 +301,15 @@ class Follower:
                 self._set(TableState.STALE if replica.loaded else TableState.LOADING, error)
                 await self._upstream.pause(self._delay(error, failures))
                 continue
-            self._drain_all()
+            more = None if limit is None else count >= limit
+            # In turns, so that a large table holds nobody up; only the swap itself is one step.
+            await self._catch_up()
+            while True:
+                if not replica.fold(ticket, more=more, most=_CHANGES_A_TURN):
+                    break
+                await asyncio.sleep(0)
             if self._gap:
                 continue  # changes were missed while the pages were read
-            more = None if limit is None else count >= limit
             patch = self.edits.absorb(partial(replica.finish_snapshot, ticket, more=more), accepted)
             self.last_right = time.monotonic()
             self._publish(patch)
@@ -362,7 +367,7 @@ class Follower:
             return False
         if column is None or replica.truncated or not answer.rows:
             return True
-        held = max((row.get(column) or 0 for row in replica.rows()), default=0)
+        held = max((row.get(column) or 0 for row in replica.held.rows.values()), default=0)
         return bool(held >= (answer.rows[0].get(column) or 0))
 
     # -- changes ---------------------------------------------------------------------------------------------------
@@ -381,9 +386,14 @@ class Follower:
             self._draining = True
             self._upstream.thread.loop.call_soon(self._drain)
 
-    def _drain_all(self) -> None:
-        while self._incoming:
+    async def _catch_up(self) -> None:
+        """Apply what has arrived by now; others get their turn in between."""
+        left = len(self._incoming)
+        while left > 0 and self._incoming:
             self._apply(_CHANGES_A_TURN)
+            left -= _CHANGES_A_TURN
+            if left > 0:
+                await asyncio.sleep(0)
 
     def _apply(self, most: int) -> None:
         incoming, replica = self._incoming, self.replica
