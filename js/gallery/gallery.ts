@@ -2,14 +2,18 @@
  * Each component in each of its states, in a plain page:
  * ?view=call_tracker&state=stale&theme=dark&width=320&size=wall&height=420
  */
+import * as callDuration from "./call_duration";
 import * as callTracker from "./call_tracker";
 import * as campaignMetrics from "./campaign_metrics";
+import * as liveFeed from "./live_feed";
 import * as onlineStatus from "./online_status";
 import type { Stage } from "./stage";
 
 const SCENES: Record<string, { scene(stage: Stage): void }> = {
+  call_duration: callDuration,
   call_tracker: callTracker,
   campaign_metrics: campaignMetrics,
+  live_feed: liveFeed,
   online_status: onlineStatus,
 };
 

@@ -35,6 +35,11 @@ export interface VirtualList {
   /** The indexes in sight, first and last included; first > last when there are none. */
   range(): [number, number];
   setLength(length: number): void;
+  /**
+   * Scroll at once: `range` knows it before the browser's own event comes, so that rows which move because others
+   * came above them are never blank for a frame. Returns where it is now, which is less where the rows end before.
+   */
+  scrollTo(top: number): number;
   /** Another height of the rows: everything is reckoned anew. */
   setRowHeight(height: number): void;
   /** To be called after the rows in sight were drawn. */
@@ -79,6 +84,15 @@ export function virtualList(
       length = next;
       store.$update(ACTION_ITEMS_LENGTH_CHANGE, next);
       size();
+    },
+    scrollTo(top) {
+      const wanted = Math.max(0, Math.round(top));
+      if (scroller.scrollTop !== wanted) {
+        scroller.scrollTop = wanted;
+        // The driver reads the place from the element; the browser's own event, a frame later, then changes nothing.
+        scroller.dispatchEvent(new Event("scroll"));
+      }
+      return scroller.scrollTop;
     },
     setRowHeight(next) {
       if (next === height || next <= 0) return;
