@@ -1,6 +1,6 @@
-"""Find a Chromium for the tests: the machine's, else Debian's package, else Playwright's.
+"""Find a Chromium for the tests: the machine's, else Debian's package, else Playwright's; and a screen for it.
 
-``python -m tests.e2e.browser`` installs one where there is none, and prints which it is.
+``python -m tests.e2e.browser`` installs what there is none of, and prints what it found.
 """
 
 from __future__ import annotations
@@ -39,11 +39,8 @@ def install() -> str:
     """Return the path of a Chromium, installed now if need be; SystemExit says what to do where that fails."""
     if found := find():
         return found
-    if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
-        subprocess.run(["apt-get", "update", "-qq"], check=False)
-        subprocess.run(["apt-get", "install", "-y", "-qq", "chromium"], check=False)
-        if found := find():
-            return found
+    if _install_package("chromium") and (found := find()):
+        return found
     subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)
     if found := find():
         return found
@@ -51,6 +48,31 @@ def install() -> str:
         "The browser tests need Chromium and none could be installed. Install it (Debian: apt-get install chromium) "
         "or set LIVEWIDGETS_CHROMIUM to a Chromium's path."
     )
+
+
+def install_screen() -> str | None:
+    """Return the path of Xvfb, a screen in memory, installed now if need be; SystemExit says what to do otherwise.
+
+    None where every machine has a screen.
+    """
+    if not sys.platform.startswith("linux"):
+        return None
+    if found := shutil.which("Xvfb"):
+        return found
+    if _install_package("xvfb") and (found := shutil.which("Xvfb")):
+        return found
+    sys.exit(
+        "The tests of hidden and frozen tabs need Xvfb and it could not be installed. Install it "
+        "(Debian: apt-get install xvfb; Fedora: dnf install xorg-x11-server-Xvfb)."
+    )
+
+
+def _install_package(name: str) -> bool:
+    """Install a Debian package where that is possible; False where it is not."""
+    if not shutil.which("apt-get") or not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return False
+    subprocess.run(["apt-get", "update", "-qq"], check=False)
+    return subprocess.run(["apt-get", "install", "-y", "-qq", name], check=False).returncode == 0
 
 
 def _playwrights() -> str | None:
@@ -62,4 +84,6 @@ def _playwrights() -> str | None:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"Chromium for the tests: {install()}\n")
+    sys.stdout.write(
+        f"Chromium for the tests: {install()}\nScreen for the tests: {install_screen() or 'its own'}\n"
+    )

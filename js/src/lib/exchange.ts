@@ -67,7 +67,7 @@ export interface Surroundings {
 }
 
 /** How often `check` is to be called. */
-export const CHECK_MS = 250;
+export const CHECK_MS = 200;
 /** A check that comes so much later than it should: the page stood still. */
 const STALL_MS = 250;
 /** Pauses between two inquiries of the server in one silence. */

@@ -2,7 +2,7 @@
  * What the page can tell by itself about the way to its kernel.
  *
  * Beats come every second while somebody can see the page. A late one (1.25 s) makes the page ask the notebook
- * server about the kernel, where the host shows a way to; after 1.7 s it is silence, and the page says what it is:
+ * server about the kernel, where the host shows a way to; after 1.6 s it is silence, and the page says what it is:
  *
  * | first that holds                                                  | state       |
  * | ----------------------------------------------------------------- | ----------- |
@@ -27,7 +27,7 @@ export const BEAT_MS = 1_000;
 /** A beat is late: ask the server. */
 export const LATE_MS = 1_250;
 /** Kernel gone is to be said within 2 s; the beat before may have come just before the end. */
-export const SILENT_MS = 1_700;
+export const SILENT_MS = 1_600;
 /** An answer to a hello may take longer than a beat: a page that was hidden gets one every 5 s only. */
 export const ANSWER_MS = 5_500;
 export const BUSY_SILENT_MS = 12_000;

@@ -1,0 +1,118 @@
+"""What a view says, with the page's own clock: each state of the tracker and when it was painted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Page
+
+from livewidgets.testing import wait_until
+
+#: Keeps every state of every component that the page paints, as [ms since 1970, component, state].
+RECORD = """
+(() => {
+    if (window.__states) return;
+    const said = window.__states = [];
+    const last = new WeakMap();
+    const look = () => {
+        for (const root of document.querySelectorAll('.lw-call-tracker, .lw-online-status')) {
+            const state = root.dataset.state;
+            if (!state || last.get(root) === state) continue;
+            last.set(root, state);
+            said.push([Date.now(), root.classList.contains('lw-call-tracker') ? 'tracker' : 'status', state]);
+        }
+    };
+    new MutationObserver(look).observe(
+        document, { subtree: true, childList: true, attributes: true, attributeFilter: ['data-state'] });
+    look();
+})()
+"""
+
+#: Seconds until a view must say what has happened.
+PROMPT = 2.0
+
+
+class Watch:
+    """Follows the states that a page paints.
+
+    Parameters
+    ----------
+    evaluate
+        Evaluates an expression in the page.
+    """
+
+    def __init__(self, evaluate: Callable[[str], Any]) -> None:
+        self._evaluate = evaluate
+        self._evaluate(RECORD)
+
+    @classmethod
+    def on(cls, page: Page) -> Watch:
+        """Follow a page of Playwright's."""
+        return cls(page.evaluate)
+
+    def states(self, since: float, who: str = "tracker") -> list[tuple[float, str]]:
+        """Return what was painted since a moment, as (seconds after it, state)."""
+        said = self._evaluate("window.__states")
+        return [(at / 1000 - since, state) for at, name, state in said if name == who and at / 1000 >= since]
+
+    def now(self, who: str = "tracker") -> str:
+        """Return what is painted now."""
+        return str(
+            ([state for _, name, state in self._evaluate("window.__states") if name == who] or [""])[-1]
+        )
+
+    def says(self, *wanted: str, since: float, within: float = PROMPT, who: str = "tracker") -> float:
+        """Wait until one of these states is painted, and check that it was soon enough; return when."""
+        said = wait_until(
+            lambda: [after for after, state in self.states(since, who) if state in wanted],
+            within + 20,
+            f"the {who} to say {' or '.join(wanted)}; it says {self.now(who)}",
+        )
+        assert said[0] <= within, self.states(since, who)
+        return said[0]
+
+    def leaves(self, state: str, since: float, within: float = PROMPT, who: str = "tracker") -> None:
+        """Wait until something else than this state is painted."""
+        others = wait_until(
+            lambda: [after for after, said in self.states(since, who) if said != state],
+            within + 20,
+            f"the {who} not to say {state} any more",
+        )
+        assert others[0] <= within, self.states(since, who)
+
+
+def in_kernel(page: Page, code: str) -> str:
+    """Run code in the kernel of the notebook that JupyterLab shows; return what it printed."""
+    return str(page.evaluate(RUN, code))
+
+
+#: Runs code in the current notebook's kernel, and gives what it prints.
+RUN = """async code => {
+    const { kernel } = window.jupyterapp.shell.currentWidget.context.sessionContext.session;
+    const future = kernel.requestExecute({ code, store_history: false });
+    let said = '';
+    future.onIOPub = message => {
+        if (message.header.msg_type === 'stream') said += message.content.text;
+        if (message.header.msg_type === 'error') said += message.content.traceback.join('\\n');
+    };
+    await future.done;
+    return said;
+}"""
+
+
+def restart_kernel(page: Page) -> float:
+    """Restart the notebook's kernel; return when."""
+    at = time.time()
+    page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.restart()"
+    )
+    return at
+
+
+def hold_kernel(page: Page, code: str) -> float:
+    """Begin a cell and do not wait for its end; return when."""
+    at = time.time()
+    page.evaluate(f"code => {{ void ({RUN})(code); }}", code)
+    return at
