@@ -36,6 +36,7 @@ const ARROWS = {
   down: "M8 12.5 3 5h10z",
   level: "M3 6h10v1.4H3zm0 3h10v1.4H3z",
 };
+const PAUSE = "M4 3h2.8v10H4zm5.2 0H12v10H9.2z";
 /** Caps that are drawn; the rest is told as a number. */
 const MOST_BARS = 8;
 const WALL_BARS = 6;
@@ -77,6 +78,7 @@ export function campaignMetrics(
     signal,
     clock,
   );
+  show(frame.tools, false);
   frame.content.append(grid);
 
   function capsMeta(): CapsMeta | null {
@@ -115,7 +117,8 @@ export function campaignMetrics(
   function footWords(meta: Meta | null): string {
     if (tiles.length === 0) return "";
     const words: string[] = [];
-    if (meta?.partial) words.push("Not all calls of this window are loaded: these are lower limits");
+    if (meta?.partial)
+      words.push("Not all calls of this window are loaded: the figures are of those that are");
     else if (meta?.compared === false) words.push("The window before is not loaded, so nothing is compared");
     return words.join(" · ");
   }
@@ -194,6 +197,7 @@ function tileView(): TileView {
         delta.title = differs.words;
       }
       setText(part, parts(tile));
+      show(part, part.textContent !== "");
       setText(target, tile.target === null ? "" : `Target ${figure(tile.target, tile.unit, currency)}`);
       spark.element.style.visibility = tile.points.length > 1 ? "" : "hidden";
       spark.draw(tile.points);
@@ -253,7 +257,7 @@ function capsView(): { element: HTMLElement; draw(caps: Cap[], meta: CapsMeta, m
         list.replaceChildren(...nodes);
       }
       const rest = [
-        caps.length > shown.length ? `${count(caps.length - shown.length)} more with room` : "",
+        caps.length > shown.length ? `${count(caps.length - shown.length)} more` : "",
         meta.partial && caps.length > 0 ? "not all calls of today are loaded" : "",
       ].filter(Boolean);
       setText(more, rest.join(" · "));
@@ -272,14 +276,15 @@ function capView(): CapView {
   const kind = make("span", "lw-cap-kind");
   const used = make("span", "lw-cap-used lw-tabular");
   const shape = icon("");
-  const word = make("span", "lw-cap-word");
+  const word = make("span");
+  const state = make("span", "lw-cap-state", {}, shape, word);
   const fill = make("i");
   const element = make(
     "li",
     "lw-cap",
     {},
     make("span", "lw-cap-head", {}, name, kind),
-    make("span", "lw-cap-state", {}, shape, word, used),
+    make("span", "lw-cap-end", {}, state, used),
     make("span", "lw-cap-bar", { "aria-hidden": "true" }, fill),
   );
   return {
@@ -288,10 +293,14 @@ function capView(): CapView {
       setText(name, cap.label);
       name.title = cap.label;
       setText(kind, capKind(cap.kind));
-      setText(used, `${count(cap.used)} / ${count(cap.cap)}`);
-      element.dataset.tone = TONES[cap.state];
-      setIcon(shape, SHAPES[cap.state]);
-      setText(word, cap.capped && cap.state !== "red" ? "Paused" : capState(cap));
+      setText(used, `${figure(cap.used, "calls", "")} / ${figure(cap.cap, "calls", "")}`);
+      // A target that has been full takes calls again only when there is some room.
+      const paused = cap.capped && cap.state !== "red";
+      element.dataset.tone = paused ? "neutral" : TONES[cap.state];
+      setIcon(shape, paused ? PAUSE : SHAPES[cap.state]);
+      setText(word, paused ? "Paused" : capState(cap));
+      // That there is room, the bar says; a reader who cannot see it is told.
+      state.className = cap.state === "green" && !paused ? "lw-quiet" : "lw-cap-state";
       fill.style.inlineSize = `${Math.min(100, Math.max(0, cap.share * 100))}%`;
     },
   };

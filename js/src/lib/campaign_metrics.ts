@@ -123,7 +123,8 @@ function wholeMoney(value: number, currency: string): string {
 
 /** A figure as it stands on a tile. A share always has its decimal: digits that come and go would jump. */
 export function figure(value: number | null, unit: string, currency: string): string {
-  if (value === null || !Number.isFinite(value)) return DASH;
+  // Nobody has called, talked or paid so much: such a number is a fault, and longer than the tile.
+  if (value === null || !Number.isFinite(value) || Math.abs(value) >= 1e15) return DASH;
   switch (unit) {
     case "share":
       return Math.abs(value) < 1e6 ? exactShares.format(value) : DASH;
@@ -191,6 +192,7 @@ export function change(tile: Tile, currency: string, before = "the window before
         ? shares.format(Math.abs(relative))
         : figure(Math.abs(delta), unit, currency);
   if (way === "level") return { way, good: null, short: "no change", words: `as in ${before}` };
+  if (size === DASH) return null;
   const good = better === null ? null : (way === "up") === better;
   const judged = good === null ? "" : good ? ", which is better" : ", which is worse";
   return {
