@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import psycopg
 import pytest
+from websockets.sync.client import connect
 
 from livewidgets.errors import SandboxError
 from livewidgets.sandbox.instance import SandboxInfo
-from livewidgets.sandbox.launcher import pause, play, resume
+from livewidgets.sandbox.launcher import clients, pause, play, resume
 from tests.sandbox.cluster import wait_until
 from tests.sandbox.processes import run, sandbox
 
@@ -90,3 +93,24 @@ def test_without_traffic_it_waits_to_be_let_in(tmp_path):
         assert db.execute("select from calls").rowcount == 0
         resume(info)
         wait_until(lambda: db.execute("select from calls").rowcount > 10)
+
+
+def test_who_is_connected_is_counted(busy):
+    none = {"sockets": 0, "channels": 0, "subscriptions": 0}
+    assert clients(busy) == none
+    address = f"{busy.url.replace('http', 'ws')}/realtime/v1/websocket?apikey={busy.anon_key}&vsn=1.0.0"
+    with connect(address, proxy=None) as first, connect(address, proxy=None) as second:
+        for socket, bound in ((first, [{"event": "*", "schema": "public", "table": "calls"}]), (second, [])):
+            config = {"postgres_changes": bound}
+            join = {"topic": "realtime:here", "event": "phx_join", "ref": "1", "join_ref": "1"}
+            socket.send(json.dumps({**join, "payload": {"config": config}}))
+        wait_until(lambda: clients(busy) == {"sockets": 2, "channels": 2, "subscriptions": 1})
+        second.send(json.dumps({"topic": "realtime:here", "event": "phx_leave", "ref": "2", "payload": {}}))
+        wait_until(lambda: clients(busy) == {"sockets": 2, "channels": 1, "subscriptions": 1})
+    wait_until(lambda: clients(busy) == none)
+
+
+def test_only_the_service_key_counts_who_is_connected(busy):
+    for key in ("", busy.anon_key, busy.manager_token):
+        answer = httpx.get(f"{busy.url}/sandbox/v1/clients", headers={"apikey": key}, trust_env=False)
+        assert answer.status_code == 401

@@ -18,7 +18,18 @@ from typing import Any, Literal
 from livewidgets.errors import PortInUseError, SandboxError, SandboxStartError
 from livewidgets.sandbox.instance import LOG_FILE, SandboxInfo, default_data, is_held, running
 
-__all__ = ["SandboxInfo", "kill", "launch", "pause", "play", "restart", "resume", "running", "stop"]
+__all__ = [
+    "SandboxInfo",
+    "clients",
+    "kill",
+    "launch",
+    "pause",
+    "play",
+    "restart",
+    "resume",
+    "running",
+    "stop",
+]
 
 _POLL = 0.02
 #: Seconds for an answer about the traffic: the player may be in the middle of a large transaction.
@@ -228,9 +239,34 @@ def play(
         It cannot be played so, or does not answer.
     """
     wanted = {"state": state, "speed": speed, "scenario": scenario}
-    body = {name: value for name, value in wanted.items() if value is not None}
+    return _ask(info, "traffic", {name: value for name, value in wanted.items() if value is not None})
+
+
+def clients(info: SandboxInfo) -> dict[str, int]:
+    """Count who is connected to a running sandbox now.
+
+    Parameters
+    ----------
+    info
+        Which.
+
+    Returns
+    -------
+    dict
+        ``sockets``: websockets; ``channels``: joined on them; ``subscriptions``: those of the channels that follow
+        tables.
+
+    Raises
+    ------
+    SandboxError
+        It does not answer.
+    """
+    return _ask(info, "clients", {})
+
+
+def _ask(info: SandboxInfo, what: str, body: dict[str, Any]) -> dict[str, Any]:
     request = urllib.request.Request(  # noqa: S310 - our own loopback address
-        f"{info.url}/sandbox/v1/traffic",
+        f"{info.url}/sandbox/v1/{what}",
         data=json.dumps(body).encode() if body else None,
         headers={"apikey": info.service_key, "content-type": "application/json"},
     )
@@ -238,8 +274,8 @@ def play(
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=_TRAFFIC_LIMIT) as answer:
-            played: dict[str, Any] = json.load(answer)
-            return played
+            told: dict[str, Any] = json.load(answer)
+            return told
     except urllib.error.HTTPError as error:
         with error:
             said = json.load(error).get("message", "")

@@ -34,6 +34,10 @@ class Rooms:
 
     _members: dict[_Room, dict[Channel, _Member]] = field(default_factory=dict)
 
+    def __len__(self) -> int:
+        """Count the channels that are joined, each socket's for itself."""
+        return sum(map(len, self._members.values()))
+
     def enter(self, channel: Channel, codec: Codec, put: Put) -> None:
         """Let a channel in; one that takes part in presence is told who is here."""
         room = _room(channel)

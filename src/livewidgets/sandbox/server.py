@@ -20,7 +20,7 @@ import uvicorn
 from livewidgets.errors import LiveWidgetsError, PortInUseError, SandboxStartError
 from livewidgets.sandbox import schema
 from livewidgets.sandbox.app import create_app, serve_options
-from livewidgets.sandbox.control import traffic_route
+from livewidgets.sandbox.control import clients_route, traffic_route
 from livewidgets.sandbox.instance import INFO_FILE, Lock, SandboxInfo, running
 from livewidgets.sandbox.keys import Keys
 from livewidgets.sandbox.postgres import Database, Postgres
@@ -204,7 +204,9 @@ class _Sandbox:
         database = Database(self._postgres.dsn)
         wal = WalStream(self._postgres.dsn)
         traffic = self._traffic()
-        app = create_app(database, wal, self._keys, routes=[traffic_route(self._keys, traffic)])
+        app = create_app(
+            database, wal, self._keys, routes=[traffic_route(self._keys, traffic), clients_route(self._keys)]
+        )
         server = _Server(
             # A connection's line may hold a key: uvicorn's own log configuration stays out.
             uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=GRACE, **serve_options())
