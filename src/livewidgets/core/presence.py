@@ -19,7 +19,7 @@ from typing import Any, Final
 Meta = Mapping[str, Any]
 
 #: What the server adds to a meta.
-_SERVERS: Final = ("phx_ref", "phx_ref_prev")
+_SERVERS: Final = ("phx_ref", "phx_ref_prev", "presence_ref")
 #: Our own note in a meta: since when its user is here, seconds since 1970.
 SINCE: Final = "_since"
 #: Refs that have left and are remembered, in case their join is told late.
