@@ -72,8 +72,10 @@ from livewidgets.session import connect, demo
 
 if TYPE_CHECKING:
     from livewidgets.session import sandbox
+    from livewidgets.widgets.call_duration import CallDuration
     from livewidgets.widgets.call_tracker import CallTracker
     from livewidgets.widgets.campaign_metrics import CampaignMetrics
+    from livewidgets.widgets.live_feed import LiveFeed
     from livewidgets.widgets.online_status import OnlineStatus
     from livewidgets.widgets.page import Page, page
 else:
@@ -82,6 +84,7 @@ else:
 __all__ = [
     "Alerts",
     "Broadcast",
+    "CallDuration",
     "CallTracker",
     "CampaignMetrics",
     "Change",
@@ -100,6 +103,7 @@ __all__ = [
     "Hook",
     "KeyRefusedError",
     "Live",
+    "LiveFeed",
     "LiveTable",
     "LiveWidgetsError",
     "Mutation",
@@ -155,8 +159,10 @@ __all__ = [
 
 #: Loaded at their first use, for ipywidgets takes longer to import than all the rest.
 _WIDGETS = {
+    "CallDuration": "call_duration",
     "CallTracker": "call_tracker",
     "CampaignMetrics": "campaign_metrics",
+    "LiveFeed": "live_feed",
     "OnlineStatus": "online_status",
     "Page": "page",
     "page": "page",
