@@ -1,5 +1,5 @@
 /** Timers of the calls of this moment. It sees rows, meta, the link's status and its options; never a model. */
-import { icon, make, setAttributes, setText, show } from "../lib/dom";
+import { icon, make, setAttributes, setIcon, setText, show } from "../lib/dom";
 import {
   type Durations,
   durations,
@@ -128,17 +128,16 @@ export function callDuration(
 
   function drawFigures(): void {
     const bounds = limits();
-    for (const [{ element, value, sign, note }, lasts, what] of [
-      [longest, told.longest, "longest"],
-      [average, told.average, "average"],
+    for (const [{ element, value, sign, note }, lasts] of [
+      [longest, told.longest],
+      [average, told.average],
     ] as const) {
       const grade = GRADES[gradeOf(lasts, true, bounds)];
       setText(value, duration(lasts));
       element.dataset.tone = grade.word ? grade.tone : "calm";
-      const path = sign.firstElementChild;
-      if (path?.getAttribute("d") !== grade.path) path?.setAttribute("d", grade.path);
+      setIcon(sign, grade.path);
       sign.classList.toggle("lw-dur-plain", grade.word === "");
-      setText(note, what === "longest" ? grade.word : "");
+      setText(note, grade.word);
     }
     setText(number.value, isVouched(frame.facts) || calls.length > 0 ? count(told.talking) : DASH);
     number.element.dataset.tone = told.critical > 0 ? "bad" : told.warn > 0 ? "warn" : "calm";

@@ -3,7 +3,7 @@
  * marked. At the top it follows; anywhere else, and while the focus is in it, what is seen stays where it is.
  */
 import { type Activity, inOrder, newerThan, olderThan } from "../lib/activity";
-import { type Anchor, AT_TOP, anchorAt, revealed, scrollTopOf } from "../lib/anchor";
+import { type Anchor, AT_TOP, anchorAt, keptAt, revealed } from "../lib/anchor";
 import { make } from "../lib/dom";
 import { virtualList } from "../lib/virtual_list";
 import { type FeedRow, feedRow } from "./live_feed_row";
@@ -152,7 +152,7 @@ export function feedList(callbacks: FeedListCallbacks, signal: AbortSignal): Fee
   /** What is seen stays where it is, whatever comes above it; at the top the newest is seen. */
   function keepPlace(): void {
     if (anchor && (element.scrollTop > AT_TOP || hasFocus())) {
-      list.scrollTo(scrollTopOf(anchor, place, list.rowHeight));
+      list.scrollTo(keptAt(anchor, place, element.scrollTop, list.rowHeight));
     }
   }
 
@@ -244,7 +244,7 @@ export function feedList(callbacks: FeedListCallbacks, signal: AbortSignal): Fee
       if (height === list.rowHeight) return;
       element.style.setProperty("--lw-row-height", `${height}px`);
       list.setRowHeight(height);
-      if (anchor) anchor = { ...anchor, hidden: 0 };
+      if (anchor) list.scrollTo(anchor.index * height);
       callbacks.onMoved();
     },
     toTop() {

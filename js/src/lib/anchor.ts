@@ -3,14 +3,13 @@
  * go in and come out. Rows are of one height and in a strict order, so the place of one that is gone is known too.
  */
 
-/** The first row in sight, and by how many pixels it reaches above the edge. */
+/** The first row in sight, as it was drawn last. */
 export interface Anchor<Item> {
   item: Item;
-  /** From 0 up to less than the height of a row. */
-  hidden: number;
+  index: number;
 }
 
-/** Less than this many pixels from the top is at the top. */
+/** Up to so many pixels from the top is at the top. */
 export const AT_TOP = 2;
 
 /** Take down which row is first in sight; null in an empty list. */
@@ -21,17 +20,20 @@ export function anchorAt<Item>(
 ): Anchor<Item> | null {
   const index = Math.max(0, Math.min(items.length - 1, Math.floor(scrollTop / rowHeight)));
   const item = items.at(index);
-  if (items.length === 0 || item === undefined) return null;
-  return { item, hidden: Math.max(0, scrollTop - index * rowHeight) };
+  return item === undefined ? null : { item, index };
 }
 
-/** Where to scroll so that the anchored row stands where it stood; `place` gives a row's index, or where it would be. */
-export function scrollTopOf<Item>(
+/**
+ * Where to scroll so that the anchored row stands where it stood. What a reader has scrolled since it was drawn
+ * stays scrolled. `place` gives a row's index as of now, or where it would be.
+ */
+export function keptAt<Item>(
   anchor: Anchor<Item>,
   place: (item: Item) => number,
+  scrollTop: number,
   rowHeight: number,
 ): number {
-  return place(anchor.item) * rowHeight + anchor.hidden;
+  return Math.max(0, scrollTop + (place(anchor.item) - anchor.index) * rowHeight);
 }
 
 /** Where to scroll so that a row is whole in sight, moving as little as can be. */

@@ -8,7 +8,6 @@ from typing import Final
 from livewidgets.core.call_status import normal_status
 from livewidgets.core.change import Row
 from livewidgets.widgets.activity import (
-    LONGEST,
     Event,
     Happening,
     Item,
@@ -266,6 +265,8 @@ def tell(happening: Happening, names: Names, *, masked: bool) -> Item | None:
     if teller is not generic and _MARKS.get(happening.table, "status") not in happening.row:
         teller = generic
     item = teller(happening, names, masked)
-    if item is None or len(item.text) <= LONGEST:
-        return item
-    return Item(cut(item.text), item.icon, item.tone)
+    if item is None:
+        return None
+    # Keys, columns and names may hold anything.
+    text = cut(" ".join(item.text.split()))
+    return item if text == item.text else Item(text, item.icon, item.tone)

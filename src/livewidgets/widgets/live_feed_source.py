@@ -117,7 +117,7 @@ class FeedSource(TablesSource):
         for name, table in self._tables.items():
             rows = self.rows(name)
             left = self._left.get(name)
-            awaited = not rows and table.version == 0
+            awaited = not rows and table.age is None
             self._seen[name] = _Seen(rows, awaited)
             if not awaited and not (
                 left is not None and left.table() is table and self._catch_up(name, left)
