@@ -41,8 +41,8 @@ def comms(monkeypatch):
     monkeypatch.setattr(Recording, "published", published, raising=False)
     monkeypatch.setattr(comm, "create_comm", Recording)
     yield published
-    if hub_module._hub is not None:
-        hub_module._hub.close()
+    if hub_module._kept.hub is not None:
+        hub_module._kept.hub.close()
 
 
 class ManualLoop:

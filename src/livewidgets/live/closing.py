@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from livewidgets.live.upstream import Upstream
@@ -15,6 +15,13 @@ class Closing(ABC):
     """Something with a `close`, to be used in a ``with`` block."""
 
     __slots__ = ()
+
+    @classmethod
+    def __subclasshook__(cls, other: type) -> Any:  # noqa: ANN401 - as the protocol has it
+        # A module that is reloaded makes its classes anew: what is of the new one is still of the old one, which other
+        # modules know.
+        name = (cls.__module__, cls.__qualname__)
+        return True if any((k.__module__, k.__qualname__) == name for k in other.__mro__) else NotImplemented
 
     @abstractmethod
     def close(self) -> None:

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Generic, TypeVar
 
 from livewidgets.core.change import Patch
+from livewidgets.live.kept import kept
 from livewidgets.live.thread import io_thread
 
 logger = logging.getLogger("livewidgets")
@@ -233,4 +234,4 @@ class _Dispatcher:
             self._queue.get()()
 
 
-_dispatcher = _Dispatcher()
+_dispatcher = kept(__name__, _Dispatcher)

@@ -32,6 +32,7 @@ from livewidgets.errors import (
     UnreachableError,
 )
 from livewidgets.live.channel import TableChannel, bindings_for
+from livewidgets.live.kept import kept
 from livewidgets.live.request import Request, TableState, TableStatus
 from livewidgets.live.snapshot import pages, rows_by_key
 from livewidgets.live.writes import Writes
@@ -47,7 +48,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_count = itertools.count(1)
+_count = kept(__name__, lambda: itertools.count(1))
 
 #: Changes applied in one turn of the loop; others get their turn in between.
 _CHANGES_A_TURN = 500

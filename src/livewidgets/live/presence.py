@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from livewidgets.core.presence import Entry, PresenceChange, merge
 from livewidgets.errors import RoomError
 from livewidgets.live.delivery import Mailbox
+from livewidgets.live.kept import kept
 from livewidgets.live.presence_link import check_me
 from livewidgets.live.room import RoomHandle
 from livewidgets.live.room_link import RoomLink
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from livewidgets.live.client import Live
     from livewidgets.live.subscription import Subscription
 
-_count = itertools.count(1)
+_count = kept(__name__, lambda: itertools.count(1))
 
 
 class Presence(RoomHandle):

@@ -14,9 +14,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from types import SimpleNamespace
 from typing import Any, TypeVar, TypeVarTuple
 
 from livewidgets.errors import ClosedError
+from livewidgets.live.kept import kept
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
@@ -132,37 +134,41 @@ class IoThread:
             await asyncio.wait(tasks, timeout=limit)
 
 
-_lock = threading.Lock()
-_current: IoThread | None = None
-#: A parent's threads, as a forked child sees them. Collecting their loops would close selectors that the child
-#: shares with its parent, so they are kept.
-_inherited: list[IoThread] = []
+class _Kept(SimpleNamespace):
+    """The one there is."""
+
+    lock: threading.Lock
+    current: IoThread | None
+    #: A parent's threads, as a forked child sees them. Collecting their loops would close selectors that the child
+    #: shares with its parent, so they are kept.
+    inherited: list[IoThread]
+
+
+# A reload of this module must not start a second one.
+_kept = kept(__name__, lambda: _Kept(lock=threading.Lock(), current=None, inherited=[]))
 
 
 def io_thread() -> IoThread:
     """Return the I/O thread of this process; it starts at the first call, and again after a stop or a fork."""
-    global _current
-    with _lock:
-        if _current is None or not _current.is_usable():
-            _current = IoThread()
-        return _current
+    with _kept.lock:
+        if _kept.current is None or not _kept.current.is_usable():
+            _kept.current = IoThread()
+        return _kept.current
 
 
 def stop_io_thread() -> None:
     """Stop the I/O thread if it runs; the next use starts a new one."""
-    global _current
-    with _lock:
-        thread, _current = _current, None
+    with _kept.lock:
+        thread, _kept.current = _kept.current, None
     if thread is not None:
         thread.stop()
 
 
 def _after_fork_in_child() -> None:
-    global _current, _lock
-    _lock = threading.Lock()  # the parent may have held it at the fork
-    if _current is not None:
-        _inherited.append(_current)
-        _current = None
+    _kept.lock = threading.Lock()  # the parent may have held it at the fork
+    if _kept.current is not None:
+        _kept.inherited.append(_kept.current)
+        _kept.current = None
 
 
 if hasattr(os, "register_at_fork"):

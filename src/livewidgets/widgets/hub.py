@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import anywidget
 
 from livewidgets.core.page_info import PageInfo
+from livewidgets.live.kept import kept
 from livewidgets.live.thread import IoThread, io_thread
 from livewidgets.widgets.assets import bundle, check_built
 from livewidgets.widgets.comm_line import CommLine
@@ -89,35 +91,41 @@ class Hub(anywidget.AnyWidget):
             layout.close()
 
 
-_lock = threading.Lock()
-_hub: Hub | None = None
-#: Who is told on the I/O thread which pages are there; they outlive a hub.
-_listeners: set[Callable[[tuple[PageInfo, ...]], object]] = set()
+class _Kept(SimpleNamespace):
+    """The one there is."""
+
+    lock: threading.Lock
+    hub: Hub | None
+    #: Who is told on the I/O thread which pages are there; they outlive a hub.
+    listeners: set[Callable[[tuple[PageInfo, ...]], object]]
+
+
+# A reload of this module must not make a second one.
+_kept = kept(__name__, lambda: _Kept(lock=threading.Lock(), hub=None, listeners=set()))
 
 
 def pages_there() -> tuple[PageInfo, ...]:
     """Return what the pages that are there say of themselves, the one that came last at the end."""
-    exchange = _hub._exchange if _hub is not None else None  # noqa: SLF001 - same file
+    exchange = _kept.hub._exchange if _kept.hub is not None else None  # noqa: SLF001 - same file
     return exchange.pages.present if exchange is not None else ()
 
 
 def listen_to_pages(listener: Callable[[tuple[PageInfo, ...]], object]) -> Callable[[], None]:
     """Tell `listener` on the I/O thread whenever a page comes, goes or says something new; returns what ends it."""
-    _listeners.add(listener)
-    return lambda: _listeners.discard(listener)
+    _kept.listeners.add(listener)
+    return lambda: _kept.listeners.discard(listener)
 
 
 def _tell_pages(pages: tuple[PageInfo, ...]) -> None:
-    for listener in tuple(_listeners):
+    for listener in tuple(_kept.listeners):
         listener(pages)
 
 
 def hub() -> Hub:
     """Return this kernel's hub; it is made at the first call, and again after it was closed."""
-    global _hub
-    with _lock:
-        if _hub is None or not _hub.usable:
-            if _hub is not None:
-                _hub.close()
-            _hub = Hub()
-        return _hub
+    with _kept.lock:
+        if _kept.hub is None or not _kept.hub.usable:
+            if _kept.hub is not None:
+                _kept.hub.close()
+            _kept.hub = Hub()
+        return _kept.hub
