@@ -89,7 +89,14 @@ LONG = {
 }
 
 #: Widgets that are seen: the hub is not.
-COMPONENTS = ("call_duration", "call_tracker", "campaign_metrics", "live_feed", "online_status")
+COMPONENTS = (
+    "call_duration",
+    "call_tracker",
+    "campaign_metrics",
+    "live_feed",
+    "online_status",
+    "realtime_chart",
+)
 
 
 def modules():

@@ -2,19 +2,25 @@
  * Each component in each of its states, in a plain page:
  * ?view=call_tracker&state=stale&theme=dark&width=320&size=wall&height=420
  */
+import * as activeUsers from "./active_users";
 import * as callDuration from "./call_duration";
 import * as callTracker from "./call_tracker";
 import * as campaignMetrics from "./campaign_metrics";
 import * as liveFeed from "./live_feed";
+import * as notificationToast from "./notification_toast";
 import * as onlineStatus from "./online_status";
+import * as realtimeChart from "./realtime_chart";
 import type { Stage } from "./stage";
 
 const SCENES: Record<string, { scene(stage: Stage): void }> = {
+  active_users: activeUsers,
   call_duration: callDuration,
   call_tracker: callTracker,
   campaign_metrics: campaignMetrics,
   live_feed: liveFeed,
+  notification_toast: notificationToast,
   online_status: onlineStatus,
+  realtime_chart: realtimeChart,
 };
 
 const query = new URLSearchParams(location.search);

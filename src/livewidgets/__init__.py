@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from livewidgets.widgets.live_feed import LiveFeed
     from livewidgets.widgets.online_status import OnlineStatus
     from livewidgets.widgets.page import Page, page
+    from livewidgets.widgets.realtime_chart import RealtimeChart
 else:
     from livewidgets import sandbox
 
@@ -129,6 +130,7 @@ __all__ = [
     "PresenceChange",
     "ProtocolError",
     "ReadOnlyError",
+    "RealtimeChart",
     "RecordingError",
     "Room",
     "RoomError",
@@ -164,6 +166,7 @@ _WIDGETS = {
     "CampaignMetrics": "campaign_metrics",
     "LiveFeed": "live_feed",
     "OnlineStatus": "online_status",
+    "RealtimeChart": "realtime_chart",
     "Page": "page",
     "page": "page",
 }
