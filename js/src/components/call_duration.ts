@@ -58,8 +58,8 @@ export function callDuration(
   let told: Durations = NOTHING;
   let cursor: string | null = null;
   let made = 0;
-  /** Calls whose passing of the critical duration was said. */
-  let said = new Set<string>();
+  /** Calls that were too long already; null before the first rows, of which nothing is said. */
+  let said: Set<string> | null = null;
   const rows = new Map<string, DurationRow>();
 
   const figure = (name: string, label: string) => {
@@ -182,17 +182,18 @@ export function callDuration(
 
   /** Say once of each call that it has become too long; of many at once only how many. */
   function announce(): void {
-    const over = calls.length === 0 ? [] : told.timers.filter(({ grade }) => grade === "critical");
-    const fresh = over.filter(({ call }) => !said.has(call.key));
-    if (fresh.length > 0 && said.size > 0) {
-      const [one] = fresh;
-      frame.announce(
-        fresh.length === 1 && one
-          ? `A call has lasted ${duration(one.lasts)}.`
-          : `${count(fresh.length)} more calls have become too long.`,
-      );
-    }
-    said = new Set(["", ...over.map(({ call }) => call.key)]);
+    if (!frame.facts.vouched) return;
+    const over = told.timers.filter(({ grade }) => grade === "critical");
+    const known = said;
+    said = new Set(over.map(({ call }) => call.key));
+    const fresh = known === null ? [] : over.filter(({ call }) => !known.has(call.key));
+    const [one] = fresh;
+    if (!one) return;
+    frame.announce(
+      fresh.length === 1
+        ? `A call has lasted ${duration(one.lasts)}.`
+        : `${count(fresh.length)} more calls have become too long.`,
+    );
   }
 
   function draw(): void {
