@@ -17,14 +17,6 @@ from pathlib import Path
 
 from .errors import SetupError
 
-# A page that is closed or vanishes does not end its kernel by itself: Voila's own shutdown fails on its XSRF check. The
-# hub falls silent without acks; then the kernel is idle and culled. Buffering for a vanished page would only grow.
-_KERNEL_CARE = {
-    "MappingKernelManager.buffer_offline_messages": "False",
-    "MappingKernelManager.cull_idle_timeout": "120",
-    "MappingKernelManager.cull_interval": "30",
-}
-
 
 @dataclass(frozen=True)
 class Dashboard:
@@ -64,8 +56,8 @@ def find_notebook(name: str) -> Path:
     raise SetupError(f"There is no notebook {name!r}.", f"Give a path to an .ipynb file, or one of: {known}.")
 
 
-def voila_command(notebook: Path, port: int) -> list[str]:
-    """Return the command that serves `notebook` on `port`."""
+def voila_command(notebook: Path, port: int, preheated: int = 0) -> list[str]:
+    """Return the command that serves `notebook` on `port`; the rest is in our ``voila.json``."""
     return [
         sys.executable,
         "-m",
@@ -74,7 +66,7 @@ def voila_command(notebook: Path, port: int) -> list[str]:
         "--no-browser",
         f"--port={port}",
         "--Voila.ip=127.0.0.1",
-        *(f"--{name}={value}" for name, value in _KERNEL_CARE.items()),
+        *(["--preheat_kernel=True", f"--pool_size={preheated}"] if preheated > 0 else []),
     ]
 
 
@@ -83,6 +75,7 @@ def serve(
     notebook: Path,
     *,
     port: int = 0,
+    preheated: int = 0,
     env: Mapping[str, str] | None = None,
     log: Path | None = None,
     timeout: float = 60,
@@ -95,6 +88,9 @@ def serve(
         The notebook's path.
     port
         Where to listen on the loopback address; 0 takes a free port.
+    preheated
+        Kernels that have run the notebook already and wait for a visitor; about 100 MB each, and his page is there in
+        half the time. What his address says is known to them with his page's hello only, see `livewidgets.page`.
     env
         Environment variables for the kernels, on top of this process's.
     log
@@ -114,7 +110,7 @@ def serve(
     port = port or free_port()
     with (log or Path(os.devnull)).open("ab") as output:
         process = subprocess.Popen(
-            voila_command(notebook, port),
+            voila_command(notebook, port, preheated),
             cwd=notebook.parent,
             # Our voila.json is read from there, wherever the notebook is.
             env={**os.environ, "JUPYTER_CONFIG_PATH": str(notebooks()), **(env or {})},
