@@ -89,6 +89,8 @@ class _Stage:
         self.last_heard: float | None = None
         #: Nothing can be written to a recording.
         self.is_open = False
+        #: Nor is there a connection that could be closed.
+        self.is_closed = False
         self.kept: set[Subscription] = set()
 
     def note_table(self, follower: Follower) -> None:

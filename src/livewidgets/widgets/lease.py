@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ from livewidgets.core.filters import Where
 from livewidgets.core.order import Order
 from livewidgets.errors import ClosedError
 from livewidgets.live.client import Live
+from livewidgets.live.replay import ReplayLive
 from livewidgets.live.table import LiveTable
 from livewidgets.live.thread import io_thread
 
@@ -86,7 +88,8 @@ class Owned:
     def close(self) -> None:
         """Close it now."""
         self._closed = True
-        io_thread().call(self._end)
+        if not sys.is_finalizing():  # then the thread is gone, and another would never start
+            io_thread().call(self._end)
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:
@@ -111,7 +114,8 @@ def own(live: Live, name: str, **request: Any) -> Owned:  # noqa: ANN401 - as `L
         The request cannot be understood.
     """
     # Said now, to who makes the component; what only the server knows is said in the view.
-    if live.status.state is ConnectionState.CLOSED:
+    # A replay that is over is no such case: a component shows what it ended with.
+    if live.status.state is ConnectionState.CLOSED and not isinstance(live, ReplayLive):
         raise ClosedError("This connection was closed.", "Connect again and make the component anew.")
     Where.parse(request.get("where"))
     Order.parse(request.get("order"))
