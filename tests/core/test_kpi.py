@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -343,3 +344,5 @@ class KpiMachine(RuleBasedStateMachine):
 
 
 TestKpiMachine = KpiMachine.TestCase
+if os.environ.get("HYPOTHESIS_PROFILE") == "nightly":
+    TestKpiMachine.pytestmark = [pytest.mark.timeout(3600)]
