@@ -137,9 +137,11 @@ class WindowFeed(TablesSource):
 
     def _complete_from(self) -> int | None:
         """From when on all rows are there, in ms; None when all of the window are, or nobody can say."""
-        table = self.table("rows")
-        order, x = table.order, self.plan.x
-        if self._data is None or not table.status.partial or order is None or order.terms[0] != (x, True):
+        table, x = self.table("rows"), self.plan.x
+        if self._data is None or not table.status.partial:
+            return None
+        order = table.order
+        if order is None or order.terms[0] != (x, True):
             return None
         rows = table._replica.rows()  # noqa: SLF001 - same house, I/O thread
         # The last in order is the oldest; where it lies before the window, the window is whole.
