@@ -90,10 +90,12 @@ LONG = {
 
 #: Widgets that are seen: the hub is not.
 COMPONENTS = (
+    "active_users",
     "call_duration",
     "call_tracker",
     "campaign_metrics",
     "live_feed",
+    "notification_toast",
     "online_status",
     "realtime_chart",
 )

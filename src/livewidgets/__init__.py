@@ -72,10 +72,12 @@ from livewidgets.session import connect, demo
 
 if TYPE_CHECKING:
     from livewidgets.session import sandbox
+    from livewidgets.widgets.active_users import ActiveUsers
     from livewidgets.widgets.call_duration import CallDuration
     from livewidgets.widgets.call_tracker import CallTracker
     from livewidgets.widgets.campaign_metrics import CampaignMetrics
     from livewidgets.widgets.live_feed import LiveFeed
+    from livewidgets.widgets.notification_toast import NotificationToast
     from livewidgets.widgets.online_status import OnlineStatus
     from livewidgets.widgets.page import Page, page
     from livewidgets.widgets.realtime_chart import RealtimeChart
@@ -83,6 +85,7 @@ else:
     from livewidgets import sandbox
 
 __all__ = [
+    "ActiveUsers",
     "Alerts",
     "Broadcast",
     "CallDuration",
@@ -119,6 +122,7 @@ __all__ = [
     "Notification",
     "NotificationAction",
     "NotificationState",
+    "NotificationToast",
     "Notifications",
     "OnlineStatus",
     "Page",
@@ -161,10 +165,12 @@ __all__ = [
 
 #: Loaded at their first use, for ipywidgets takes longer to import than all the rest.
 _WIDGETS = {
+    "ActiveUsers": "active_users",
     "CallDuration": "call_duration",
     "CallTracker": "call_tracker",
     "CampaignMetrics": "campaign_metrics",
     "LiveFeed": "live_feed",
+    "NotificationToast": "notification_toast",
     "OnlineStatus": "online_status",
     "RealtimeChart": "realtime_chart",
     "Page": "page",
