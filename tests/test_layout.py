@@ -94,6 +94,7 @@ COMPONENTS = (
     "call_duration",
     "call_tracker",
     "campaign_metrics",
+    "dashboard",
     "live_feed",
     "notification_toast",
     "online_status",

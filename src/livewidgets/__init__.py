@@ -76,11 +76,13 @@ if TYPE_CHECKING:
     from livewidgets.widgets.call_duration import CallDuration
     from livewidgets.widgets.call_tracker import CallTracker
     from livewidgets.widgets.campaign_metrics import CampaignMetrics
+    from livewidgets.widgets.dashboard import Dashboard
     from livewidgets.widgets.live_feed import LiveFeed
     from livewidgets.widgets.notification_toast import NotificationToast
     from livewidgets.widgets.online_status import OnlineStatus
     from livewidgets.widgets.page import Page, page
     from livewidgets.widgets.realtime_chart import RealtimeChart
+    from livewidgets.widgets.row_picker import RowPicker
 else:
     from livewidgets import sandbox
 
@@ -99,6 +101,7 @@ __all__ = [
     "ConflictError",
     "ConnectionState",
     "ConnectionStatus",
+    "Dashboard",
     "Entry",
     "FilterError",
     "Gap",
@@ -139,6 +142,7 @@ __all__ = [
     "Room",
     "RoomError",
     "RowNotAddedError",
+    "RowPicker",
     "RowVanishedError",
     "SandboxError",
     "SandboxStartError",
@@ -169,10 +173,12 @@ _WIDGETS = {
     "CallDuration": "call_duration",
     "CallTracker": "call_tracker",
     "CampaignMetrics": "campaign_metrics",
+    "Dashboard": "dashboard",
     "LiveFeed": "live_feed",
     "NotificationToast": "notification_toast",
     "OnlineStatus": "online_status",
     "RealtimeChart": "realtime_chart",
+    "RowPicker": "row_picker",
     "Page": "page",
     "page": "page",
 }
