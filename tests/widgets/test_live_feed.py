@@ -274,6 +274,34 @@ def test_a_storm_is_counted_and_no_change_is_lost_from_the_count(feed_bench):
     assert len(bench.messages) - sent < 20
 
 
+def test_a_storm_without_a_pause_is_counted_meanwhile(feed_bench):
+    bench = feed_bench
+    bench.make(limit=10_000)
+    for start in range(20):
+        bench.orders.put(*(order(1_000 * start + n) for n in range(300)))
+        bench.loop.run(0.1)
+    counted = [text for text in bench.texts if "more rows" in text]
+    assert 4 <= len(counted) <= 8
+
+
+def test_a_long_log_comes_back_the_newest_first_and_the_rest_in_turns(feed_bench):
+    bench = feed_bench
+    bench.make(limit=20_000)
+    for number in range(15_000):
+        bench.source.log.add(1_000 + number, "orders", Event.UPDATE, (number,), LiveFeed.Item(str(number)))
+    bench.show()
+    bench.loop.run(0.2)
+    bench.show("feed")
+    bench.loop.run(0.01)
+    shown = bench.exchange.pages.feeds["feed"].rows
+    assert len(shown) == 4_000
+    assert {row[5] for row in shown.values()} >= {"14999", "orders: row 1 was added"}
+    bench.orders.put(order(77))
+    bench.loop.run(2)
+    assert len(bench.rows) == 15_004
+    assert bench.texts[0] == "orders: row 77 was added"
+
+
 def test_a_thousand_changes_a_second_are_told_one_by_one(feed_bench):
     bench = feed_bench
     for number in range(1_000):

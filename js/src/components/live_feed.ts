@@ -221,10 +221,13 @@ export function liveFeed(
     setFeed(update) {
       // What a first snapshot brings was there before: only what comes later arrives.
       const settled = log.all.length > 0 && update.changed !== null;
+      const newest = log.all[log.all.length - 1];
       const added = update.changed?.size === 0 ? [] : log.apply(update.rows, update.changed);
-      if (settled) {
-        came += added.length;
-        if (!held) for (const item of added.slice(-MOST_LIGHTS)) arrived.add(item);
+      if (settled && newest) {
+        // Older ones may be told later: of a table that was read late, or of a long log in turns.
+        const fresh = added.slice(added.length - newerThan(added, newest));
+        came += fresh.length;
+        if (!held) for (const item of fresh.slice(-MOST_LIGHTS)) arrived.add(item);
       }
       if (options.paused && !held) hold();
       frame.setFeed(update);

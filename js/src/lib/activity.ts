@@ -25,12 +25,15 @@ export interface ActivityFilter {
   words: readonly string[];
 }
 
-const line = (value: unknown, longest = 300): string =>
-  String(value ?? "")
+/** One line, not too long. Nearly all is: of 100,000 rows each must cost as good as nothing. */
+function line(value: unknown, longest = 300): string {
+  if (typeof value === "string" && value.length <= longest && !/\s\s|[^\S ]|^ | $/.test(value)) return value;
+  return String(value ?? "")
     .slice(0, longest * 2)
     .replace(/\s+/g, " ")
     .trim()
     .slice(0, longest);
+}
 
 export function readActivity(key: string, row: Row): Activity {
   const at = toNumber(row.at);

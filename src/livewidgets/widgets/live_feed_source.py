@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import time
 import weakref
 from collections import Counter
@@ -14,9 +13,9 @@ from livewidgets.core.change import Key, Patch, Row
 from livewidgets.errors import HistoryError
 from livewidgets.live.table import LiveTable, TableState
 from livewidgets.widgets.activity import Activity, Describe, Event, Happening, Item, shown_key, told_by
+from livewidgets.widgets.activity_changes import TableChanges, time_of
 from livewidgets.widgets.activity_log import ActivityLog
 from livewidgets.widgets.activity_sentences import tell
-from livewidgets.widgets.calls import seconds_of
 from livewidgets.widgets.exchange import OpenFeed
 from livewidgets.widgets.lease import Lease
 from livewidgets.widgets.lookup import Lookup
@@ -32,22 +31,13 @@ RATE = 1_000
 BURST = 200
 #: Seconds after which what was only counted is said.
 COUNT_AFTER = 0.25
+#: Items that a page gets at once when it looks again, and how many of the older ones follow in each turn. A log may
+#: hold so many that all of them at once would hold up everything else on the I/O thread.
+AT_ONCE = 4_000
+A_TURN = 2_000
+TURN = 0.05
 #: Items that wait for a name, at most.
 NAMELESS = 1_000
-#: A row that is so many seconds older than the newest is no arrival: it moved up into a window that lost one.
-MOVED_UP = 60.0
-_TIMES = ("created_at", "fired_at", "inserted_at", "updated_at")
-
-
-@dataclass(slots=True)
-class _Seen:
-    """What is known of a table while somebody looks."""
-
-    rows: dict[Key, Row]
-    #: Its first snapshot is still to come.
-    awaited: bool
-    #: The newest time of a row, by the database's clock.
-    newest: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +47,8 @@ class _Left:
     table: weakref.ref[LiveTable]
     version: int
     at: float
+    #: The newest time of a row, by the database's clock.
+    newest: float
 
 
 class FeedSource(TablesSource):
@@ -100,45 +92,49 @@ class FeedSource(TablesSource):
         self._names = names
         self._describe = describe
         self._reported: set[str] = set()
-        self._seen: dict[str, _Seen] = {}
+        self._changes: dict[str, TableChanges] = {}
         self._left: dict[str, _Left] = {}
         self._nameless: dict[int, Happening] = {}
         self._tokens = float(BURST)
         self._told_at = 0.0
         self._counted: Counter[tuple[str, Event]] = Counter()
+        self._backlog: list[Activity] = []
+        self._turns = False
 
     # -- following -------------------------------------------------------------------------------------------------
 
     def begin(self, feed: OpenFeed) -> None:
         """Show the log, with what the tables tell of the time before."""
-        self._seen, self._nameless = {}, {}
+        self._changes, self._nameless, self._turns = {}, {}, False
         for lookup in set(self._names.values()):
             lookup.follow(lambda: self._rename(feed))
         for name, table in self._tables.items():
             rows = self.rows(name)
             left = self._left.get(name)
-            awaited = not rows and table.age is None
-            self._seen[name] = _Seen(rows, awaited)
-            if not awaited and not (
+            self._changes[name] = TableChanges(table, rows, awaited=not rows and table.age is None)
+            if not self._changes[name].awaited and not (
                 left is not None and left.table() is table and self._catch_up(name, left)
             ):
                 self._fill(name, rows)
-        self._left = {name: left for name, left in self._left.items() if self._seen[name].awaited}
+        self._left = {name: left for name, left in self._left.items() if self._changes[name].awaited}
         self._trim()
-        feed.replace({str(item.id): self._cells(item) for item in self.log.items()})
+        items = self.log.items()
+        self._backlog = items[:-AT_ONCE]
+        feed.replace({str(item.id): self._cells(item) for item in items[-AT_ONCE:]})
+        if self._backlog:
+            self._turn_soon(feed, TURN)
 
     def patch(self, feed: OpenFeed, name: str, patch: Patch) -> None:
         """Tell of what changed."""
-        seen = self._seen[name]
-        if seen.awaited:
+        changes = self._changes[name]
+        if changes.awaited:
             if not patch.reset:
                 return
-            seen.awaited = False
-            seen.rows.update(patch.upserted)
+            changes.load(patch.upserted)
             made = self._fill(name, patch.upserted)
             self._left.pop(name, None)
         else:
-            made = self._tell_all(feed, name, self._happenings(name, seen, patch), at=self._when(patch))
+            made = self._tell_all(feed, name, changes.take(patch), at=self._when(patch))
         self._show(feed, made)
 
     def rest(self) -> None:
@@ -147,10 +143,10 @@ class FeedSource(TablesSource):
             lookup.rest()
         now = time.time()
         for name, table in self._tables.items():
-            seen = self._seen.get(name)
-            if seen is not None and not seen.awaited:
-                self._left[name] = _Left(weakref.ref(table), table.version, now)
-        self._seen, self._nameless = {}, {}
+            changes = self._changes.get(name)
+            if changes is not None and not changes.awaited:
+                self._left[name] = _Left(weakref.ref(table), table.version, now, changes.newest)
+        self._changes, self._nameless, self._backlog = {}, {}, []
         self._counted.clear()
 
     def details(self, feed: OpenFeed) -> Mapping[str, Any]:
@@ -185,101 +181,33 @@ class FeedSource(TablesSource):
 
     # -- what happened ---------------------------------------------------------------------------------------------
 
-    def _happenings(self, name: str, seen: _Seen, patch: Patch) -> list[tuple[Key, Happening]]:
-        """Return what a patch tells, the oldest first, and take it in."""
-        table, rows = self._tables[name], seen.rows
-        found: list[tuple[Key, Happening]] = []
-        fresh = 0
-        for key, row in patch.upserted.items():
-            before = rows.get(key)
-            rows[key] = row
-            if before is None:
-                fresh += 1
-                if self._moved_up(table, seen, row) and not patch.reset:
-                    continue
-            event = Event.INSERT if before is None else Event.UPDATE
-            found.append((key, self._happening(table, event, row, before)))
-        gone = list(patch.removed.items())
-        limit = table.limit
-        if limit is not None and fresh and len(rows) - len(gone) >= limit:
-            # Pushed out of a full window by as many that came: they are still in the database.
-            order = table.order
-            if order is not None:
-                gone.sort(key=lambda entry: order.sort_key(entry[1]))
-            pushed = gone[max(0, len(gone) - fresh) :]
-            gone = gone[: len(gone) - len(pushed)]
-        for key in patch.removed:
-            rows.pop(key, None)
-        found += [(key, self._happening(table, Event.DELETE, row, None)) for key, row in gone]
-        return found
-
-    def _moved_up(self, table: LiveTable, seen: _Seen, row: Row) -> bool:
-        """Say whether a row that is new here is an old one: by the database's own clock, ours may differ."""
-        times = [at for name in _TIMES if (at := seconds_of(row.get(name))) is not None]
-        newest = max(times, default=0.0)
-        old = table.limit is not None and bool(times) and newest < seen.newest - MOVED_UP
-        seen.newest = max(seen.newest, newest)
-        return old
-
-    def _happening(self, table: LiveTable, event: Event, row: Row, before: Row | None) -> Happening:
-        key = table._replica.key or ("id",)  # noqa: SLF001 - same house, I/O thread
-        return Happening(table.name, event, row, before, key, bool(table.where.columns()))
-
     def _when(self, patch: Patch) -> Callable[[Happening], int]:
         """Return what says when it happened: now, unless it is heard of later."""
         now = time.time()
         if not patch.reset:
             return lambda _: round(now * 1000)
-        return lambda happening: round(1000 * min(now, _time_of(happening) or now))
+        return lambda happening: round(1000 * min(now, time_of(happening) or now))
 
     def _catch_up(self, name: str, left: _Left) -> bool:
         """Tell of what happened while nobody looked; False where that is not remembered."""
-        table = self._tables[name]
         try:
-            missed = table.diff(left.version)
+            missed = self._tables[name].diff(left.version)
         except HistoryError:
             return False
-        found = [
-            *((key, self._happening(table, Event.INSERT, row, None)) for key, row in missed.inserted.items()),
-            *(
-                (key, self._happening(table, Event.UPDATE, row, before))
-                for key, (before, row) in missed.updated.items()
-            ),
-        ]
-        if table.limit is None:
-            found += [
-                (key, self._happening(table, Event.DELETE, row, None)) for key, row in missed.deleted.items()
-            ]
-        now = time.time()
-        stamped = [(min(now, max(left.at, _time_of(one) or now)), key, one) for key, one in found]
-        for at, key, happening in heapq.nlargest(BACKFILL, stamped, key=lambda entry: entry[0])[::-1]:
+        for at, key, happening in self._changes[name].missed(missed, left.at, time.time(), BACKFILL):
             self._tell(round(1000 * at), name, key, happening)
         return True
 
     def _fill(self, name: str, rows: Mapping[Key, Row]) -> list[Activity]:
-        """Tell of rows that were there before, by when they were made."""
-        table, seen = self._tables[name], self._seen[name]
-        column = next((one for one in _TIMES if any(one in row for row in rows.values())), None)
-        if column is None:
-            return []
-        # All of one table are written alike, so that they sort as text.
-        timed = [(str(row[column]), key, row) for key, row in rows.items() if row.get(column) is not None]
-        newest = heapq.nlargest(min(self.log.limit, BACKFILL), timed, key=lambda entry: entry[0])
-        left, now = self._left.get(name), time.time()
-        made = []
-        for _, key, row in reversed(newest):
-            at = seconds_of(row[column])
-            if at is None:
-                continue
-            seen.newest = max(seen.newest, at)
-            if left is not None and at <= left.at:
-                continue  # told already
-            activity = self._tell(
-                round(1000 * min(at, now)), name, key, self._happening(table, Event.INSERT, row, None)
-            )
-            if activity is not None:
-                made.append(activity)
-        return made
+        """Tell of rows that were there before, by when they were made; not again of those that were told."""
+        left = self._left.get(name)
+        found = self._changes[name].before(rows, time.time(), min(self.log.limit, BACKFILL))
+        made = (
+            self._tell(round(1000 * at), name, key, happening)
+            for at, key, happening in found
+            if left is None or at > left.newest
+        )
+        return [activity for activity in made if activity is not None]
 
     # -- saying it -------------------------------------------------------------------------------------------------
 
@@ -299,19 +227,31 @@ class FeedSource(TablesSource):
         for _, happening in found[: len(found) - len(told)]:
             self._counted[name, happening.event] += 1
         if self._counted:
-            feed.later(COUNT_AFTER, lambda: self._tell_count(feed))
+            self._turn_soon(feed, COUNT_AFTER)
         made = (self._tell(at(happening), name, key, happening) for key, happening in told)
         return [activity for activity in made if activity is not None]
 
-    def _tell_count(self, feed: OpenFeed) -> None:
-        made = []
-        for (name, event), count in self._counted.items():
-            words = {Event.INSERT: "rows were added", Event.UPDATE: "changes", Event.DELETE: "rows are gone"}
-            item = Item(f"{name}: {count:,} more {words[event]}", "many")
-            made.append(self.log.add(round(time.time() * 1000), name, Event.MANY, (), item))
+    def _turn_soon(self, feed: OpenFeed, seconds: float) -> None:
+        if not self._turns:  # one that is awaited must not be put off again and again
+            self._turns = True
+            feed.later(seconds, lambda: self._turn(feed))
+
+    def _turn(self, feed: OpenFeed) -> None:
+        """Say what was only counted, and show some more of the older items."""
+        self._turns = False
+        made = [self._tell_count(name, event, count) for (name, event), count in self._counted.items()]
         self._counted.clear()
-        self._show(feed, made)
+        older = self._backlog[-A_TURN:]
+        del self._backlog[-A_TURN:]
+        self._show(feed, [*older, *made])
+        if self._backlog:
+            self._turn_soon(feed, TURN)
         self.describe(feed)
+
+    def _tell_count(self, name: str, event: Event, count: int) -> Activity:
+        words = {Event.INSERT: "rows were added", Event.UPDATE: "changes", Event.DELETE: "rows are gone"}
+        item = Item(f"{name}: {count:,} more {words[event]}", "many")
+        return self.log.add(round(time.time() * 1000), name, Event.MANY, (), item)
 
     def _tell(self, at: int, name: str, key: Key, happening: Happening) -> Activity | None:
         item, named = self._item(name, happening)
@@ -374,7 +314,7 @@ class FeedSource(TablesSource):
 
     def _cells(self, activity: Activity) -> tuple[Any, ...]:
         item, table = activity.item, self._tables.get(activity.table)
-        columns = table._replica.key if table is not None else ()  # noqa: SLF001 - same house, I/O thread
+        columns = table.key if table is not None else ()
         key = shown_key(columns or ("id",), activity.key, masked=self.masked) if activity.key else ""
         return (
             activity.at,
@@ -385,11 +325,3 @@ class FeedSource(TablesSource):
             item.text,
             key,
         )
-
-
-def _time_of(happening: Happening) -> float | None:
-    """Return when it happened by what the row says; None where it does not say, as of a row that is gone."""
-    if happening.event is Event.DELETE:
-        return None
-    column = "created_at" if happening.event is Event.INSERT else "updated_at"
-    return seconds_of(happening.row.get(column))
