@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import pytest
 
 from livewidgets.core.connection import ConnectionState
@@ -65,3 +69,29 @@ def test_a_table_or_a_connection_will_do():
     table = MemoryTable(live)
     assert lease_of(table, "calls").take() is table
     assert isinstance(lease_of(live, "calls"), Owned)
+
+
+def test_a_program_that_leaves_a_component_open_ends(tmp_path):
+    file = tmp_path / "day.jsonl"
+    header = {
+        "format": "livewidgets recording",
+        "format_version": 1,
+        "name": "calls",
+        "key": ["id"],
+        "types": {},
+    }
+    header |= {"order": [], "limit": None, "started": 0.0}
+    file.write_text(json.dumps(header) + '\n{"at":0.0,"up":[{"id":1}],"more":false}\n')
+    # Also one of a replay that is over.
+    program = (
+        "import sys, time, livewidgets as lw\n"
+        "table = lw.replay(sys.argv[1])\n"
+        "table.ready()\n"
+        "while table.live.status.state != 'closed': time.sleep(0.01)\n"
+        "tracker = lw.CallTracker(table)\n"
+        "print(len(table))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(file)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "1\n", "")
