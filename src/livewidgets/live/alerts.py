@@ -69,6 +69,8 @@ class Alerts(Subscription):
         self._since: float | None = None
         self._read = False
         self._told: dict[Key, Notification] = {}
+        #: The row that is being told of: its notification is told to others before we have it.
+        self._telling: Key | None = None
         #: Why the last write was refused, and by which token: another one may.
         self._denied: tuple[LiveWidgetsError, int] | None = None
         owner.add_alerts(self)
@@ -112,12 +114,10 @@ class Alerts(Subscription):
     def tells_of(self, notification: Notification) -> bool:
         """Whether a notification is of one of the rows that are followed."""
         source = notification.source
-        return (
-            self._table is not None
-            and not self.closed
-            and source is not None
-            and self._told.get(source[1]) is notification
-        )
+        if source is None or self._table is None or self.closed:
+            return False
+        known = self._told.get(source[1])
+        return known is notification or (known is None and source == (self._table.name, self._telling))
 
     def refusal(self) -> LiveWidgetsError | None:
         """Say why alerts cannot be acknowledged, as far as it is known before somebody tries."""
@@ -250,6 +250,7 @@ class Alerts(Subscription):
         # Two that follow one table tell of a row once.
         found = self._owner.telling_of(source)
         group = self._group or table
+        self._telling = key
         self._told[key] = found or self._owner.notify(
             self._say(row),
             self._type(row),
@@ -259,6 +260,7 @@ class Alerts(Subscription):
             source=source,
             quiet_since=(self._at(row) or self._since) if quiet else None,
         )
+        self._telling = None
 
     def _is_late(self, row: Row) -> bool:
         at = self._at(row)

@@ -137,6 +137,7 @@ class ToastSource(TablesSource):
         feed.apply({one.id: self._cells(one)})
         if len(feed.rows) > kept:
             self._show(feed)  # the oldest was forgotten
+        super().describe(feed)
 
 
 class NotificationToast(LiveWidget):
