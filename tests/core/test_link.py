@@ -368,6 +368,28 @@ def test_blind_states_are_no_faster_than_the_link_has_shown():
     assert min(pauses) > 0.9
 
 
+def test_on_a_slow_link_no_more_is_on_its_way_than_credit_allows():
+    feed = Feed("f", ["text"])
+    client = Client("c", 0, 0.0)
+    client.hello([("f", None)], same_epoch=False, now=0.0)
+    now, arrives, on_its_way, most, sent = 0.0, 0.0, deque(), 0, 0
+    for step in range(6_000):
+        now = step / 100
+        feed.apply({str(n): (f"{step} " + "x" * 100,) for n in range(300)})  # about 40 kB
+        buffers = Buffers()
+        if client.take({"f": feed}, buffers, now=now):
+            sent += 1
+            arrives = max(now, arrives) + sum(map(len, buffers.payloads)) / 30_000
+            on_its_way.append((arrives, client.number))
+        while on_its_way and on_its_way[0][0] <= now:
+            client.ack(on_its_way.popleft()[1], now=now)
+        if now > 20:  # by then it knows the link
+            most = max(most, len(on_its_way))
+        client.watch(now=now, busy=False)
+    assert most == CREDIT
+    assert sent > 35  # and the link is never idle
+
+
 def test_states_while_busy_hold_everything_since_the_last_ack():
     feed = feed_of()
     line = Line(feed)

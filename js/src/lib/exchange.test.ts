@@ -324,7 +324,7 @@ describe("the pulse", () => {
       return exchange.status().state;
     };
     page.answer = "pending";
-    live(1_250);
+    live(1_200);
     expect(page.inquiries).toBe(0);
     live(500);
     expect(page.inquiries).toBe(1);
@@ -343,6 +343,41 @@ describe("the pulse", () => {
     const { inquiries } = page;
     live(1_000);
     expect(page.inquiries).toBe(inquiries);
+  });
+
+  it("takes no message from before a wake-up for an answer to it, but its rows", () => {
+    const { page, exchange, kernel, look, talk } = setUp();
+    const view = look("a");
+    talk();
+    exchange.receive(beat(page.time));
+    const written = page.time;
+    kernel.feeds.get("a")?.put("k", 1);
+    const queued = kernel.tick();
+    page.pass(30_000);
+    exchange.woke();
+    if (queued) exchange.receive({ ...queued.tick, at: written }, queued.buffers);
+    expect(view.rows()).toEqual({ k: 1 });
+    expect(exchange.status().state).toBe("waiting");
+    exchange.receive(beat(page.time));
+    expect(exchange.status().state).toBe("live");
+  });
+
+  it("is patient on a link on which messages come late, for a while", () => {
+    const { page, exchange, look, talk, live } = setUp();
+    look("a");
+    talk();
+    const state = (): string => exchange.status().state;
+    live(3_000);
+    expect(state()).toBe("gone");
+    exchange.receive(beat(page.time));
+    live(3_000);
+    expect(state()).toBe("live");
+    for (let second = 0; second < 120; second++) {
+      live(1_000);
+      exchange.receive(beat(page.time));
+    }
+    live(2_000);
+    expect(state()).toBe("gone");
   });
 
   it("asks little, and not while it is hidden", () => {

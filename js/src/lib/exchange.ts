@@ -9,6 +9,7 @@ import type { Host } from "./host";
 import { Link, type Order } from "./link";
 import { type Json, PROTOCOL, parse, type ToKernel } from "./protocol";
 import {
+  ANSWER_MS,
   type Inquiry,
   judge,
   LATE_MS,
@@ -70,6 +71,12 @@ export interface Surroundings {
 export const CHECK_MS = 200;
 /** A check that comes so much later than it should: the page stood still. */
 const STALL_MS = 250;
+/** A link on which messages come late is taken for a slow one, half as much after this. */
+const SLACK_HALF_LIFE_MS = 15_000;
+/** Clocks are compared as well as messages are quick. */
+const OLD_MS = 500;
+/** A longer gap is a cut. */
+const MOST_SLACK_MS = 10_000;
 /** Pauses between two inquiries of the server in one silence. */
 const INQUIRY_PAUSE_MS = 2_000;
 const LATER_INQUIRY_PAUSE_MS = 5_000;
@@ -97,6 +104,7 @@ export class Exchange {
     heardAt: null,
     askedAt: null,
     stalled: 0,
+    slack: 0,
     busyMs: 0,
     inquiry: "unasked",
     closed: false,
@@ -176,10 +184,13 @@ export class Exchange {
       return;
     }
     const now = this.around.now();
-    this.#facts.heardAt = now;
-    this.#calm();
     if (this.#link.epoch !== null && this.#link.epoch !== message.epoch) this.#clock.forget();
     this.#clock.heard(message.at, now);
+    if (!this.#isOld(message.at, now)) {
+      this.#learnSlack(now);
+      this.#facts.heardAt = now;
+      this.#calm();
+    }
     for (const order of this.#link.receive(message)) this.#carryOut(order, buffers);
     if (!this.#link.waiting()) this.#tries = 0;
     this.#flush();
@@ -282,6 +293,23 @@ export class Exchange {
     const dead = this.#deadAt !== null && (this.#facts.heardAt ?? 0) <= this.#deadAt;
     const pulse = judge({ ...this.#facts, server, kernel: dead ? "dead" : kernel }, this.around.now());
     return { ...pulse, skew: this.#clock.skew, busyMs: this.#facts.busyMs, ages: this.#ages };
+  }
+
+  /** After a wake-up what lay in a queue comes first: it was written before the question, and is no answer to it. */
+  #isOld(at: number, now: number): boolean {
+    const { askedAt, heardAt } = this.#facts;
+    if (askedAt === null || heardAt === null || heardAt >= askedAt || now - askedAt > ANSWER_MS) return false;
+    return at - this.#clock.skew < askedAt - OLD_MS;
+  }
+
+  /** Messages that come late without a cut: the link is slow, and will be for a while. */
+  #learnSlack(now: number): void {
+    const facts = this.#facts;
+    const gap = silence(facts, now);
+    facts.slack *= 0.5 ** (Math.max(0, now - (facts.heardAt ?? now)) / SLACK_HALF_LIFE_MS);
+    const asked = (facts.askedAt ?? 0) > (facts.heardAt ?? 0);
+    if (gap <= LATE_MS || gap > MOST_SLACK_MS || asked || this.#cutAt !== null) return;
+    if (this.around.page().visible) facts.slack = Math.max(facts.slack, 1.5 * gap - LATE_MS);
   }
 
   /** The silence is over, or begins anew. */

@@ -20,7 +20,8 @@
  * | it has spoken before                                              | gone        |
  * | it has not                                                        | none        |
  *
- * The time in which the page itself stood still does not count: what it did not read may lie in its queue.
+ * The time in which the page itself stood still does not count: what it did not read may lie in its queue. On a slow
+ * link, where messages have come late before, silence has to last longer.
  */
 
 export const BEAT_MS = 1_000;
@@ -63,6 +64,8 @@ export interface PulseFacts {
   askedAt: number | null;
   /** For how many ms since then the page itself stood still. */
   stalled: number;
+  /** How much longer than a beat messages have taken lately: on a slow link a beat waits behind a large one. */
+  slack: number;
   busyMs: number;
   server: ServerWord;
   kernel: KernelWord;
@@ -96,12 +99,13 @@ function verdict(facts: PulseFacts, now: number): PulseState {
   const asked = awaited(facts);
   const silent = silence(facts, now);
   const cut = server === "connecting" || server === "disconnected" || inquiry === "unreached";
+  const { slack } = facts;
   if (silent > LATE_MS && cut) return "server-gone";
   if (silent > LATE_MS && facts.kernel === "absent") return heardAt === null ? "none" : "gone";
   // The server's answer is newer than what the host has heard, which may have been lost with a connection.
   const asks = inquiry === "idle" || inquiry === "busy" ? inquiry : facts.kernel;
-  if (silent <= SILENT_MS && !asked) return busyMs >= BUSY_MS ? "busy" : "live";
-  if (silent <= ANSWER_MS && asked) return asks === "busy" && silent > BUSY_MS ? "busy" : "waiting";
+  if (silent <= SILENT_MS + slack && !asked) return busyMs >= BUSY_MS ? "busy" : "live";
+  if (silent <= ANSWER_MS + slack && asked) return asks === "busy" && silent > BUSY_MS ? "busy" : "waiting";
   if (inquiry === "asking") return "server-gone";
   if (asks === "busy") return "busy";
   if (asks === "unknown" && !asked && busyMs >= BUSY_MS && silent <= BUSY_SILENT_MS) return "busy";

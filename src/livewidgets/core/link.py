@@ -34,6 +34,8 @@ PATIENCE = 1.0
 PATIENCE_LIMIT = 8.0
 #: Seconds without a sign of life until the page is sent nothing any more.
 SILENCE = 30.0
+#: Bytes of a message from whose delay the link's speed is learned.
+TELLING = 4_000
 #: Messages remembered for late acks.
 FLIGHTS = 64
 #: A hello that is older than the newest one by less than this many milliseconds was overtaken by it.
@@ -58,8 +60,10 @@ class _Rate:
     round_trip: float = 0.0
 
     def learn(self, size: int, delay: float) -> None:
-        shown = size / max(delay, 0.001)
-        self.bytes_per_second = max(shown, 0.8 * (self.bytes_per_second or 0.0))
+        # How long a small message takes says nothing of how much the link carries.
+        if size >= TELLING or self.bytes_per_second is None:
+            shown, known = size / max(delay, 0.001), self.bytes_per_second
+            self.bytes_per_second = shown if known is None or shown > known else (shown + known) / 2
         self.round_trip += (delay - self.round_trip) / 4 if self.round_trip else delay
 
     def pause(self, size: int) -> float:
@@ -91,6 +95,7 @@ class Client:
     _flights: OrderedDict[int, _Flight] = field(default_factory=OrderedDict)
     _rate: _Rate = field(default_factory=_Rate)
     _life: float = 0.0
+    _acked_at: float = float("-inf")
     _free_since: float = 0.0
     _sent_at: float = float("-inf")
     _sent_size: int = 0
@@ -161,6 +166,7 @@ class Client:
             The longest recent paint; messages come no faster than painting allows.
         """
         self._paint = max(0.0, paint_ms) / 1000
+        self._acked_at = now
         flight = self._flights.pop(number, None)
         if flight is not None:
             if flight.at >= self._free_since and not self.busy:
@@ -338,12 +344,16 @@ class Client:
                 shown.doubt()
 
     def _patience(self) -> float:
-        first = max(PATIENCE, 2 * self._rate.round_trip)
+        waiting = sum(flight.size for flight in self._flights.values() if flight.counted)
+        first = max(PATIENCE, 2 * self._rate.round_trip, 2 * self._rate.pause(waiting))
         return float(min(first * 2**self._attempt, max(PATIENCE_LIMIT, first)))
 
     def _overdue_at(self) -> float | None:
         waiting = next((flight.at for flight in self._flights.values() if flight.counted), None)
-        return None if waiting is None else max(waiting, self._free_since) + self._patience()
+        if waiting is None:
+            return None
+        # An ack of another message: the link is slow, and what follows comes after it.
+        return max(waiting, self._free_since, self._acked_at) + self._patience()
 
     def _quiet_at(self) -> float:
         return max(self._life, self._free_since) + SILENCE
