@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from livewidgets import cli, cli_look, cli_record, cli_replay
 from livewidgets.doctor.finding import Finding, Report, State, failed, passed, unknown
-from livewidgets.errors import FilterError, RecordingError, SetupError
+from livewidgets.errors import FilterError, RecordingError
 from livewidgets.sandbox.instance import SandboxInfo
 from livewidgets.testing import wait_until
 from tests.sandbox.processes import run
@@ -360,9 +360,11 @@ def test_the_page_of_a_recording(tmp_path: Path) -> None:
         assert 'speed=float("inf"), shift=False' in cell["source"]
         assert env == {"LIVEWIDGETS_RECORDING": str(file)}
     assert not notebook.exists()
-    file.write_text(json.dumps({**header, "name": "weather"}) + "\n")
-    with pytest.raises(SetupError, match="weather"), cli_replay.page(file, speed=1, shift=True):
-        pass
+    file.write_text(json.dumps({**header, "name": "wea'ther"}) + "\n")
+    with cli_replay.page(file, speed=1, shift=True) as (notebook, _):
+        (cell,) = json.loads(notebook.read_text())["cells"]
+        compile(cell["source"], "cell", "exec")
+        assert """lw.LiveFeed(table, title="wea'ther, replayed\"""" in cell["source"]
     with pytest.raises(RecordingError), cli_replay.page(tmp_path / "none", speed=1, shift=True):
         pass
 

@@ -149,9 +149,10 @@ def replay(
 ) -> None:
     """Play a recording, without any backend.
 
-    Shows the rows on a page, as they were and changed. With --json each
-    change is a line at its time: `up` has the rows that are new or other,
-    `gone` the keys of those removed; the first line has all rows.
+    Shows it on a page: calls in a tracker, other rows in a feed of what
+    happened. With --json each change is a line at its time: `up` has the
+    rows that are new or other, `gone` the keys of those removed; the first
+    line has all rows.
     """
     from livewidgets import cli_replay
 

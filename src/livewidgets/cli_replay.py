@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 from livewidgets.cli_ending import stopped_by_signals
 from livewidgets.cli_look import say
 from livewidgets.core.connection import ConnectionState
-from livewidgets.errors import SetupError
 from livewidgets.live.replay import replay
 from livewidgets.live.request import TableState
 
@@ -78,8 +77,6 @@ def page(path: Path, *, speed: float, shift: bool) -> Iterator[tuple[Path, dict[
     ------
     RecordingError
         The file is no recording.
-    SetupError
-        There is no component for such rows.
     """
     table = replay(path, speed, shift=shift)  # raises at once what is wrong with the file
     name = table.name
@@ -91,19 +88,8 @@ def page(path: Path, *, speed: float, shift: bool) -> Iterator[tuple[Path, dict[
 
 
 def component_of(table: str) -> str:
-    """Choose the component that shows rows of a table.
-
-    Raises
-    ------
-    SetupError
-        There is none.
-    """
-    if table == "calls":
-        return "CallTracker"
-    raise SetupError(
-        f"There is no page for rows of {table!r} yet.",
-        "Print its changes: livewidgets replay FILE --json; or use lw.replay(FILE) in a notebook.",
-    )
+    """Choose the component that shows a table's rows: calls have their own, all others are told as what happens."""
+    return "CallTracker" if table == "calls" else "LiveFeed"
 
 
 def notebook_of(component: str, table: str, speed: float, *, shift: bool) -> dict[str, Any]:
