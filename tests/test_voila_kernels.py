@@ -83,7 +83,7 @@ async def test_a_connection_that_fails_twice_counts_once(kernels):
 async def test_a_kernel_in_the_pool_waits_and_one_out_of_it_ends(kernels):
     heated = await kernels.start_kernel(kernel_name="python3", env=FOR_THE_POOL)
     kernels.put(heated)
-    kernels.alone_timeout = 0.0
+    kernels.alone_timeout = kernels.meet_timeout = 0.0
     assert kernels.end_alone() == []
     kernels._pools["a.ipynb"].clear()
     kernels.get_kernel(heated).execution_state = "idle"
@@ -92,11 +92,21 @@ async def test_a_kernel_in_the_pool_waits_and_one_out_of_it_ends(kernels):
 
 
 async def test_a_notebook_may_run_for_long_before_its_page_connects_but_not_for_ever(kernels):
-    kernels.alone_timeout = 0.0
+    kernels.alone_timeout = kernels.meet_timeout = 0.0
     page = await kernels.start_kernel(kernel_name="python3", env=FOR_A_PAGE)
     kernels.get_kernel(page).execution_state = "busy"
     assert kernels.end_alone() == []
     kernels.start_timeout = 0.0
+    assert kernels.end_alone() == [page]
+    await until(lambda: page not in kernels)
+
+
+async def test_a_page_that_loads_is_waited_for(kernels):
+    kernels.alone_timeout = 0.0
+    page = await kernels.start_kernel(kernel_name="python3", env=FOR_A_PAGE)
+    kernels.get_kernel(page).execution_state = "idle"
+    assert kernels.end_alone() == []
+    kernels.meet_timeout = 0.0
     assert kernels.end_alone() == [page]
     await until(lambda: page not in kernels)
 
@@ -119,7 +129,7 @@ async def test_a_busy_kernel_whose_page_has_gone_ends_too(kernels):
 async def test_nobody_is_ended_by_a_server_that_a_dashboard_has_started(kernels, monkeypatch):
     monkeypatch.setenv("VOILA_PREHEAT", "False")
     kernel_id = await kernels.start_kernel(kernel_name="python3", env=FOR_A_PAGE)
-    kernels.alone_timeout = kernels.start_timeout = 0.0
+    kernels.alone_timeout = kernels.meet_timeout = kernels.start_timeout = 0.0
     assert kernels.end_alone() == []
     assert kernel_id in kernels
 

@@ -57,8 +57,14 @@ class DashboardKernels(AsyncMappingKernelManager):
         60.0,
         config=True,
         help="""Seconds without a connected page after which a kernel that Voila has started ends. A page whose
-        connection was cut may come back for so long; one that was reloaded has a new kernel. A page that has not
-        been connected yet, but loads its scripts, is waited for three times as long.""",
+        connection was cut may come back for so long; one that was reloaded has a new kernel.""",
+    )
+
+    meet_timeout = Float(
+        180.0,
+        config=True,
+        help="""Seconds from the end of the notebook's last cell until its page is connected for the first time: it has
+        to load its scripts.""",
     )
 
     start_timeout = Float(
@@ -128,7 +134,7 @@ class DashboardKernels(AsyncMappingKernelManager):
                 viewed.given = now
             if kernel_id in pooled or self._is_wanted(kernel_id, viewed, now):
                 viewed.wanted = now
-            elif now - viewed.wanted >= (1 if viewed.met else 3) * self.alone_timeout:
+            elif now - viewed.wanted >= (self.alone_timeout if viewed.met else self.meet_timeout):
                 del self._viewed[kernel_id]
                 ended.append(kernel_id)
                 task = asyncio.ensure_future(self._end(kernel_id))
