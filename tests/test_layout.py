@@ -95,6 +95,7 @@ COMPONENTS = (
     "call_tracker",
     "campaign_metrics",
     "dashboard",
+    "live_bidding",
     "live_feed",
     "notification_toast",
     "online_status",

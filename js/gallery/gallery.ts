@@ -6,6 +6,7 @@ import * as activeUsers from "./active_users";
 import * as callDuration from "./call_duration";
 import * as callTracker from "./call_tracker";
 import * as campaignMetrics from "./campaign_metrics";
+import * as liveBidding from "./live_bidding";
 import * as liveFeed from "./live_feed";
 import * as notificationToast from "./notification_toast";
 import * as onlineStatus from "./online_status";
@@ -19,6 +20,7 @@ const SCENES: Record<string, { scene(stage: Stage): void }> = {
   campaign_metrics: campaignMetrics,
   live_feed: liveFeed,
   notification_toast: notificationToast,
+  live_bidding: liveBidding,
   online_status: onlineStatus,
   realtime_chart: realtimeChart,
 };

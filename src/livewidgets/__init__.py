@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from livewidgets.widgets.call_tracker import CallTracker
     from livewidgets.widgets.campaign_metrics import CampaignMetrics
     from livewidgets.widgets.dashboard import Dashboard
+    from livewidgets.widgets.live_bidding import LiveBidding
     from livewidgets.widgets.live_feed import LiveFeed
     from livewidgets.widgets.notification_toast import NotificationToast
     from livewidgets.widgets.online_status import OnlineStatus
@@ -110,6 +111,7 @@ __all__ = [
     "Hook",
     "KeyRefusedError",
     "Live",
+    "LiveBidding",
     "LiveFeed",
     "LiveTable",
     "LiveWidgetsError",
@@ -176,6 +178,7 @@ _WIDGETS = {
     "Dashboard": "dashboard",
     "LiveFeed": "live_feed",
     "NotificationToast": "notification_toast",
+    "LiveBidding": "live_bidding",
     "OnlineStatus": "online_status",
     "RealtimeChart": "realtime_chart",
     "RowPicker": "row_picker",

@@ -240,11 +240,17 @@ def test_caps_show_how_much_of_each_is_used_the_fullest_first(make_bench):
     bench = make_bench(
         *(call(n) for n in range(9)),
         call(20, status="in-progress", ended_at=None, target_id="target-2"),
-        targets=[target(1), target(2, concurrency_cap=1, daily_cap=None, status="capped"), target(3, daily_cap="0")],
+        targets=[
+            target(1),
+            target(2, concurrency_cap=1, daily_cap=None, status="capped"),
+            target(3, daily_cap="0"),
+        ],
         tiles=("caps", "incoming"),
     )
     caps = {key: row for key, row in bench.rows.items() if row["kind"] == "cap"}
-    found = {key: (row["label"], row["unit"], row["value"], row["cap"], row["state"]) for key, row in caps.items()}
+    found = {
+        key: (row["label"], row["unit"], row["value"], row["cap"], row["state"]) for key, row in caps.items()
+    }
     assert found == {
         "cap:target-1:concurrency": ("Target 1", "concurrency", 0, 4, "green"),
         "cap:target-1:daily": ("Target 1", "daily", 9, 10, "amber"),
@@ -253,7 +259,13 @@ def test_caps_show_how_much_of_each_is_used_the_fullest_first(make_bench):
         "cap:target-3:daily": ("Target 3", "daily", 0, 0, "red"),
     }
     assert caps["cap:target-2:concurrency"]["capped"] is True
-    assert bench.meta["caps"] == {"order": 0, "loading": False, "error": None, "zone": "UTC", "partial": False}
+    assert bench.meta["caps"] == {
+        "order": 0,
+        "loading": False,
+        "error": None,
+        "zone": "UTC",
+        "partial": False,
+    }
     bench.targets.put(target(1, daily_cap=8))
     bench.loop.run(0.5)
     assert bench.rows["cap:target-1:daily"]["state"] == "red"
@@ -282,7 +294,15 @@ def test_caps_that_cannot_be_read_leave_the_figures_alone(make_bench):
 def test_caps_are_bounded_and_read_whatever_a_column_holds(make_bench):
     bench = make_bench(targets=[target(n, daily_cap=None) for n in range(200)])
     assert sum(row["kind"] == "cap" for row in bench.rows.values()) == MOST_CAPS
-    assert [whole(value) for value in (None, True, "7", 7, "x", "NaN", 7.0)] == [None, None, 7, 7, None, None, 7]
+    assert [whole(value) for value in (None, True, "7", 7, "x", "NaN", 7.0)] == [
+        None,
+        None,
+        7,
+        7,
+        None,
+        None,
+        7,
+    ]
 
 
 def test_another_day_begins_for_caps(make_bench):
@@ -356,7 +376,9 @@ def test_options_may_be_set_later(comms):
     assert metrics.window == "1h"
     metrics.zone = "America/New_York"
     metrics.tiles = ["caps"]
-    wait_until(lambda: page.meta(metrics.feed).get("caps", {}).get("zone") == "America/New_York", 5, "the zone")
+    wait_until(
+        lambda: page.meta(metrics.feed).get("caps", {}).get("zone") == "America/New_York", 5, "the zone"
+    )
     assert page.rows(metrics.feed) == {}
     metrics.close()
     settle()
@@ -394,7 +416,9 @@ def test_with_the_sandbox_the_figures_are_those_of_the_database(sandbox, sandbox
             for _ in range(2):
                 sandbox_db.execute(insert, [campaign, place])
             row = wait_until(
-                lambda: page.rows(metrics.feed)["revenue"]["value"] == 150 and page.rows(metrics.feed)["revenue"],
+                lambda: (
+                    page.rows(metrics.feed)["revenue"]["value"] == 150 and page.rows(metrics.feed)["revenue"]
+                ),
                 10,
                 "the calls",
             )

@@ -9,7 +9,7 @@ from typing import Any
 from livewidgets.core.change import Key, Patch, Row
 from livewidgets.core.kpi import Period
 from livewidgets.core.kpi_caps import CapCounts
-from livewidgets.errors import ClosedError
+from livewidgets.errors import LiveWidgetsError
 from livewidgets.live.subscription import Subscription
 from livewidgets.live.table import TableState, TableStatus
 from livewidgets.widgets.campaign_metrics_tiles import cap_cells
@@ -38,6 +38,7 @@ class Caps:
         self._counts = CapCounts(zone=zone)
         self._status: TableStatus | None = None
         self._tap: Subscription | None = None
+        self._fault: LiveWidgetsError | None = None
 
     def follow(self, calls: Mapping[Key, Row], now: float, changed: Callable[[], object]) -> None:
         """Begin with these calls, and follow the targets; `changed` is called when a cap may look different."""
@@ -45,7 +46,7 @@ class Caps:
             return
         self._counts = CapCounts(period=Period.DAILY, zone=self.zone, now=now)
         self._counts.load(calls, now)
-        self._targets = {}
+        self._targets, self._fault = {}, None
 
         def on_patch(patch: Patch) -> None:
             self._take(patch)
@@ -58,7 +59,8 @@ class Caps:
         try:
             table = self._lease.take()
             self._tap = table._tap(on_patch, on_status)  # noqa: SLF001 - same house, I/O thread
-        except ClosedError:
+        except LiveWidgetsError as error:
+            self._fault = error  # a recording has no other tables
             return
         replica = table._replica  # noqa: SLF001
         for row in replica.rows():
@@ -79,6 +81,8 @@ class Caps:
     def why_none(self) -> dict[str, str] | None:
         """Return in words why there are no caps to show; None where none are set, or they are not known yet."""
         status = self._status
+        if self._fault is not None:
+            return trouble(self._fault)
         if status is not None and status.error is not None and not self._targets:
             return trouble(status.error)
         if self._targets and not any(name in row for row in self._targets.values() for name in _CAPS):
