@@ -40,6 +40,8 @@ CALL = {
     ("change", "sentence"),
     [
         ({"status": "ringing"}, "Call from +1 ••• ••• 4567 rings at Acme — Solar"),
+        ({"status": "initiated"}, "Call from +1 ••• ••• 4567 goes to Acme — Solar"),
+        ({"status": "initiated", "buyer_id": None}, "Call from +1 ••• ••• 4567 is being connected — Solar"),
         ({"status": "answered"}, "Call from +1 ••• ••• 4567 connected to Acme — Solar"),
         (
             {"status": "completed", "connected_seconds": 192},

@@ -109,8 +109,10 @@ def call(happening: Happening, names: Names, masked: bool) -> Item | None:
 
 
 def _said(status: str, row: Row, buyer: str) -> str:
-    if status in ("queued", "initiated"):
+    if status == "queued":
         return "came in"
+    if status == "initiated":
+        return _joined("goes", _with("to", buyer)) if buyer else "is being connected"
     if status == "ringing":
         return _joined("rings", _with("at", buyer))
     if status == "in-progress":
