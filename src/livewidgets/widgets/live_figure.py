@@ -1,0 +1,396 @@
+"""LiveFigure: the windows of RealtimeChart drawn by bqplot, for analysts who go on from there."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from html import escape
+from typing import TYPE_CHECKING, Any, Final
+
+import traitlets
+
+from livewidgets.core.window_measure import Measure
+from livewidgets.errors import SetupError
+from livewidgets.live.client import Live
+from livewidgets.live.table import LiveTable
+from livewidgets.widgets.cells import current_run, made_by_cells
+from livewidgets.widgets.lease import lease_of
+from livewidgets.widgets.window_feed_marks import Marks
+from livewidgets.widgets.window_feed_names import names_of
+from livewidgets.widgets.window_feed_plan import SERIES, WindowPlan, read_thresholds
+
+try:
+    with warnings.catch_warnings():
+        # What traitlets says of how bqplot is written is nothing that a user could mend.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import bqplot
+        import numpy as np
+        from bqplot.interacts import BrushIntervalSelector
+except ImportError as error:
+    raise SetupError(
+        "LiveFigure needs bqplot, which is not installed.", "Run: pip install 'livewidgets[plots]'"
+    ) from error
+
+from livewidgets.widgets.live_figure_looks import STYLES, TONES, TONES_DARK, color_of, style_of
+from livewidgets.widgets.live_figure_picture import Drawn, Picture
+from livewidgets.widgets.live_figure_pulse import Pulse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: The newest rows that are followed where the figure opens the table itself.
+ROWS: Final = 10_000
+KINDS: Final = ("line", "area", "step", "bar", "stacked")
+
+
+class LiveFigure(bqplot.Figure):  # type: ignore[misc] # bqplot has no types
+    """A bqplot figure of how much of what there was, redrawn as it changes.
+
+    It is a `bqplot.Figure` in all else: marks, axes, scales and interactions may be added, and it goes into any box.
+    It follows its table until it is closed, whoever looks: bqplot does not tell whether anybody does. What a notebook
+    saves of it are the sums that it shows, no rows; names are masked where they are personal.
+
+    Parameters
+    ----------
+    data
+        The `LiveTable` whose rows are measured, which stays the caller's to close; or a `Live`: then the figure follows
+        the newest 10,000 rows of a table.
+    table, where
+        With a `Live`: which table, and which of its rows.
+    x, y, by, every, window, thresholds, annotations, series, names, masked
+        As for `RealtimeChart`.
+    kind
+        ``line``, ``area``, ``step``, ``bar`` or ``stacked``.
+    unit
+        A word beside the axis.
+    title
+        The heading; by default it says what is measured. What is wrong is said behind it.
+    height
+        In pixels.
+    theme
+        ``light`` or ``dark``, for the colours.
+    **options
+        What `bqplot.Figure` takes.
+
+    Attributes
+    ----------
+    range
+        The stretch that is brushed, ``[from, to]`` in ms since 1970, or None. May be set.
+    visible
+        The names of the series that are shown; empty for all. May be set.
+    paused
+        True to stand still. May be set.
+
+    Raises
+    ------
+    WindowError
+        An argument cannot be understood.
+    SetupError
+        bqplot is not installed.
+
+    Examples
+    --------
+    >>> figure = lw.LiveFigure(calls, y="sum(revenue)", by="campaign_id", every="1m", window="1h", kind="stacked")
+    >>> figure.observe(lambda change: print(figure.between), "range")
+    """
+
+    range = traitlets.List(traitlets.Float(), default_value=None, allow_none=True, minlen=2, maxlen=2)
+    visible = traitlets.List(traitlets.Unicode())
+    paused = traitlets.Bool(False)
+
+    def __init__(
+        self,
+        data: LiveTable | Live,
+        *,
+        table: str = "calls",
+        where: Mapping[str, Any] | None = None,
+        x: str = "created_at",
+        y: str | Measure | Sequence[str | Measure] = "count",
+        by: str | Sequence[str] | None = None,
+        every: float | str = "5s",
+        window: float | str = "15m",
+        kind: str = "line",
+        thresholds: Any = None,  # noqa: ANN401 - as `read_thresholds` takes them
+        annotations: LiveTable | Iterable[Mapping[str, Any]] | None = None,
+        series: int = SERIES,
+        names: Mapping[Any, Any] | LiveTable | bool = True,
+        masked: bool = True,
+        title: str | None = None,
+        unit: str = "",
+        height: int = 360,
+        theme: str = "light",
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        if not isinstance(data, LiveTable | Live):
+            raise TypeError(f"LiveFigure takes a LiveTable or a Live, not {type(data).__name__}.")
+        if where is not None and isinstance(data, LiveTable):
+            raise TypeError("`where` goes with a Live; narrow a LiveTable where it is made.")
+        if kind not in KINDS:
+            raise TypeError(f"LiveFigure has no kind {kind!r}; it has: {', '.join(KINDS)}.")
+        plan = WindowPlan.read(x=x, y=y, by=by, every=every, window=window, series=series)
+        lines, marks = read_thresholds(thresholds), Marks(annotations, masked=masked)
+        live = data if isinstance(data, Live) else data.live
+        heading = plan.title(table if isinstance(data, Live) else data.name) if title is None else title
+        self._plan, self._kind, self._dark = plan, kind, theme == "dark"
+        self._heading = heading
+        self._picture: Picture | None = None
+        self._pulse: Pulse | None = None
+        self._parts = _Parts(kind, lines, unit, dark=self._dark)
+        super().__init__(
+            marks=self._parts.marks,
+            axes=self._parts.axes,
+            interaction=self._parts.brush,
+            title=heading,
+            **{"legend_location": "top-left", "animation_duration": 0, **options},
+        )
+        self.layout.height = f"{height}px"
+        self._parts.brush.observe(self._brushed, "selected")
+        request = {"where": where, "order": f"-{plan.x}", "limit": ROWS}
+        self._pulse = Pulse(
+            lease_of(data, table, **request),
+            plan,
+            kind,
+            names=names_of(names, live, plan.by),
+            marks=marks,
+            masked=masked,
+            show=self._show,
+        )
+        made_by_cells.add(self, current_run())
+        self._pulse.begin()
+
+    def __repr__(self) -> str:
+        return f"<LiveFigure {self._heading!r}{'' if self.comm is not None else ', closed'}>"
+
+    __str__ = __repr__
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:  # noqa: ANN401 - as ipywidgets has it
+        if self.comm is None:
+            return {"text/plain": repr(self)}
+        bundle = super()._repr_mimebundle_(**kwargs)
+        html = f"<p><strong>{escape(self._heading)}</strong><br>It is live: run the notebook to see it.</p>"
+        return {**bundle, "text/plain": repr(self), "text/html": html}
+
+    @property
+    def between(self) -> tuple[datetime, datetime] | None:
+        """The stretch that is brushed, in UTC; None where none is."""
+        span = self.range
+        return (
+            None
+            if span is None
+            else (_moment(span[0]).replace(tzinfo=UTC), _moment(span[1]).replace(tzinfo=UTC))
+        )
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Give the numbers that are drawn: a row for each moment, a column for each series.
+
+        Raises
+        ------
+        SetupError
+            pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise SetupError("pandas is not installed.", "Run: pip install pandas") from error
+        picture = self._picture
+        if picture is None:
+            return pd.DataFrame(index=pd.DatetimeIndex([], tz="UTC", name=self._plan.x))
+        index = pd.DatetimeIndex(picture.x, tz="UTC", name=self._plan.x)
+        return pd.DataFrame(picture.y.T, index=index, columns=[one.name for one in picture.series])
+
+    def close(self) -> None:
+        """End it with all that it is made of; a second call does nothing."""
+        if self.comm is None:
+            return
+        if self._pulse is not None:
+            self._pulse.close()
+        made_by_cells.discard(self)
+        own = (*self._parts.widgets, self.scale_x, self.scale_y, self.layout)
+        self._parts.brush.unobserve_all()
+        super().close()
+        for widget in own:
+            widget.close()
+
+    def _show(self, picture: Picture) -> None:
+        """Draw, on the kernel's main loop."""
+        if self.comm is None or self.paused:
+            return
+        self._picture = picture
+        self._parts.draw(picture, self.visible)
+        words = f"{self._heading} — {picture.state}" if picture.state else self._heading
+        self.set_trait("title", words)
+
+    @traitlets.observe("visible", "paused")
+    def _look_again(self, _change: object = None) -> None:
+        if self._pulse is not None:
+            self._pulse.again()
+
+    def _brushed(self, change: Mapping[str, Any]) -> None:
+        chosen = change["new"]
+        if chosen is None or len(chosen) != 2:
+            self.set_trait("range", None)
+            return
+        ends = sorted(float(np.datetime64(one, "ms").astype("int64")) for one in chosen)
+        self.set_trait("range", ends if ends[0] < ends[1] else None)
+
+    @traitlets.observe("range")
+    def _ranged(self, change: Mapping[str, Any]) -> None:
+        if self._pulse is None:
+            return
+        span = change["new"]
+        brush = self._parts.brush
+        wanted = None if span is None else np.array([_moment(one) for one in span], dtype="datetime64[ms]")
+        now = brush.selected
+        if wanted is None:
+            if now is not None and len(now):
+                brush.selected = None
+        elif now is None or len(now) != 2 or [np.datetime64(one, "ms") for one in now] != list(wanted):
+            brush.selected = wanted
+
+
+class _Parts:
+    """What a figure is made of, and how a picture is put into it."""
+
+    def __init__(self, kind: str, thresholds: list[dict[str, Any]], unit: str, *, dark: bool) -> None:
+        self._dark = dark
+        self._bars = kind in ("bar", "stacked")
+        self.x, self.y = bqplot.DateScale(), bqplot.LinearScale()
+        scales = {"x": self.x, "y": self.y}
+        nothing = np.array([], dtype="datetime64[ms]")
+        self._tip = bqplot.Tooltip(fields=["name"], show_labels=False)
+        # One mark for each pattern: a line's colour may not be the only sign.
+        if self._bars:
+            style = "grouped" if kind == "bar" else "stacked"
+            self._data = [
+                bqplot.Bars(x=nothing, y=[[]], scales=scales, type=style, display_legend=True, padding=0.15)
+            ]
+        else:
+            look: dict[str, Any] = {"interpolation": "step-after"} if kind == "step" else {}
+            if kind == "area":
+                look |= {"fill": "bottom", "fill_opacities": [0.18] * 40}
+            self._data = [
+                bqplot.Lines(
+                    x=nothing,
+                    y=[[]],
+                    scales=scales,
+                    line_style=style,
+                    display_legend=True,
+                    visible=False,
+                    **look,
+                )
+                for style in STYLES
+            ]
+        for mark in self._data:
+            mark.tooltip = self._tip
+        tones = TONES_DARK if dark else TONES
+        self._lines = [
+            bqplot.Lines(
+                x=nothing,
+                y=[],
+                scales=scales,
+                colors=[tones[one["tone"]]],
+                line_style="solid" if one["tone"] == "bad" else "dashed",
+                stroke_width=1.5,
+                labels=[f"{one['label']} {one['value']:g}".strip()],
+                labels_visibility="label",
+                apply_clip=False,
+            )
+            for one in thresholds
+        ]
+        self._values = [one["value"] for one in thresholds]
+        self._notes = bqplot.Scatter(
+            x=nothing,
+            y=[],
+            scales=scales,
+            marker="triangle-down",
+            default_size=64,
+            visible=False,
+            names=np.array([]),
+        )
+        self._note_tip = bqplot.Tooltip(fields=["name"], show_labels=False)
+        self._notes.tooltip = self._note_tip
+        self._notes.display_names = False
+        self.marks = [*self._data, *self._lines, self._notes]
+        self.axes = [
+            bqplot.Axis(scale=self.x, grid_lines="none"),
+            bqplot.Axis(scale=self.y, side="left", label=unit),
+        ]
+        self.brush = BrushIntervalSelector(scale=self.x)
+
+    @property
+    def widgets(self) -> list[Any]:
+        """Everything that has to be closed."""
+        tips = (self._tip, self._note_tip)
+        return [
+            *self.marks,
+            *self.axes,
+            self.brush,
+            *tips,
+            *(tip.layout for tip in tips),
+            self.x,
+            self.y,
+        ]
+
+    def draw(self, picture: Picture, visible: Sequence[str]) -> None:
+        """Put a picture in; what stays as it is costs nothing."""
+        wanted = [row for row, one in enumerate(picture.series) if one.name in visible]
+        rows = wanted or list(range(len(picture.series)))
+        for place, mark in enumerate(self._data):
+            own = [
+                row
+                for row in rows
+                if self._bars or style_of(picture.series[row].slot, picture.series[row].measure) == place
+            ]
+            self._fill(mark, picture, own)
+        ends = picture.x[[0, -1]] if len(picture.x) else picture.x
+        for mark, value in zip(self._lines, self._values, strict=True):
+            _put(mark, x=ends, y=np.full(len(ends), value))
+        self._note(picture)
+
+    def _fill(self, mark: Any, picture: Picture, rows: list[int]) -> None:  # noqa: ANN401
+        found: list[Drawn] = [picture.series[row] for row in rows]
+        y = picture.y[rows] if rows else np.zeros((1, len(picture.x)))
+        _put(
+            mark,
+            visible=bool(rows) and len(picture.x) > 0,
+            x=picture.x,
+            # A bar of nothing is none. Of one series bqplot makes one dimension.
+            y=np.squeeze(np.nan_to_num(y) if self._bars else y, axis=0 if len(y) == 1 else ()),
+            labels=[one.name for one in found],
+            colors=[color_of(one.slot, dark=self._dark) for one in found] or ["#6b7280"],
+        )
+
+    def _note(self, picture: Picture) -> None:
+        tones = TONES_DARK if self._dark else TONES
+        top = float(np.nanmax(picture.y)) if picture.y.size and not np.isnan(picture.y).all() else 1.0
+        moments = np.array([round(1000 * mark.at) for mark in picture.marks], dtype="datetime64[ms]")
+        _put(
+            self._notes,
+            visible=bool(picture.marks),
+            x=moments,
+            y=np.full(len(moments), top),
+            names=np.array([mark.text for mark in picture.marks], dtype=object).astype(str),
+            colors=[tones[mark.tone] for mark in picture.marks] or [tones["neutral"]],
+        )
+
+
+def _put(mark: Any, **traits: Any) -> None:  # noqa: ANN401 - any of bqplot's marks
+    """Set the traits that differ, in one message."""
+    changed = {name: value for name, value in traits.items() if not _same(getattr(mark, name), value)}
+    if changed:
+        with mark.hold_sync():
+            for name, value in changed.items():
+                setattr(mark, name, value)
+
+
+def _same(old: object, new: object) -> bool:
+    if isinstance(new, np.ndarray):
+        held = np.asarray(old)
+        floats = held.dtype.kind == new.dtype.kind == "f"
+        return held.dtype.kind == new.dtype.kind and np.array_equal(held, new, equal_nan=floats)
+    return bool(old == new)
+
+
+def _moment(milliseconds: float) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).replace(tzinfo=None)
