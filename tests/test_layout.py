@@ -101,6 +101,8 @@ COMPONENTS = (
     "online_status",
     "realtime_chart",
 )
+#: Components without a page of their own: another package draws them.
+PYTHON_ONLY = ("live_figure",)
 
 
 def modules():
@@ -148,6 +150,13 @@ def test_one_widget_one_stem(stem):
         SCRIPT / "styles" / f"{stem}.css",
     ):
         assert path.exists(), f"{path.relative_to(ROOT)} is missing"
+
+
+@pytest.mark.parametrize("stem", PYTHON_ONLY)
+def test_a_component_of_another_package_has_no_script(stem):
+    assert (SOURCE / "widgets" / f"{stem}.py").exists()
+    assert (TESTS / "widgets" / f"test_{stem}.py").exists()
+    assert not list(SCRIPT.rglob(f"{stem}*"))
 
 
 def test_every_script_and_style_of_a_widget_belongs_to_one():

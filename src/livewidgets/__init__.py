@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from livewidgets.widgets.dashboard import Dashboard
     from livewidgets.widgets.live_bidding import LiveBidding
     from livewidgets.widgets.live_feed import LiveFeed
+    from livewidgets.widgets.live_figure import LiveFigure
     from livewidgets.widgets.notification_toast import NotificationToast
     from livewidgets.widgets.online_status import OnlineStatus
     from livewidgets.widgets.page import Page, page
@@ -113,6 +114,7 @@ __all__ = [
     "Live",
     "LiveBidding",
     "LiveFeed",
+    "LiveFigure",
     "LiveTable",
     "LiveWidgetsError",
     "Mutation",
@@ -177,6 +179,7 @@ _WIDGETS = {
     "CampaignMetrics": "campaign_metrics",
     "Dashboard": "dashboard",
     "LiveFeed": "live_feed",
+    "LiveFigure": "live_figure",
     "NotificationToast": "notification_toast",
     "LiveBidding": "live_bidding",
     "OnlineStatus": "online_status",
