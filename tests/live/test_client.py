@@ -41,6 +41,28 @@ def test_making_one_waits_for_nothing(open_live: OpenLive) -> None:
     assert "connecting" in live._repr_html_()
 
 
+def test_a_preheated_kernel_connects_when_there_is_use_for_it(
+    open_live: OpenLive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOILA_PREHEAT", "True")
+    uses: tuple[Callable[[Live], object], ...] = (
+        lambda live: live.table("campaigns"),
+        lambda live: live.channel("heated"),
+        lambda live: live.on_status(print),
+        lambda live: live.retry_now(),
+    )
+    for use in uses:
+        live = open_live()
+        upstream = live._upstream
+        upstream.thread.run(asyncio.sleep(0))  # what was asked of the thread is done
+        assert upstream._task is None
+        assert live.status.state is ConnectionState.CONNECTING
+        kept = use(live)
+        eventually(lambda live=live: live.status.state is ConnectionState.LIVE)
+        live.close()
+        del kept
+
+
 def test_catching_up_is_told_from_live(live: Live, make_table: MakeTable) -> None:
     data = make_table()
     data.run("insert into {} select g, 'x' from generate_series(1, 5000) g")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import uuid
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -39,7 +40,8 @@ _CLOSE_LIMIT = 3.0
 class Live(Closing):
     """A connection to Supabase that is restored for ever; also a context manager.
 
-    It begins to connect at once, on the I/O thread; nothing here waits for it.
+    It begins to connect at once, on the I/O thread; nothing here waits for it. In a kernel that Voila has preheated it
+    begins when it is first used: by a table, a channel, a component that somebody looks at.
 
     Parameters
     ----------
@@ -89,7 +91,9 @@ class Live(Closing):
         self._closed = False
         self._finish = weakref.finalize(self, _end, self._upstream)
         self._finish.atexit = False
-        self._upstream.thread.call(self._upstream.start)
+        # A kernel that Voila has heated for whoever comes next holds no connection for nobody.
+        heated = os.environ.get("VOILA_PREHEAT") == "True"
+        self._upstream.thread.call(self._upstream.prepare if heated else self._upstream.start)
 
     # -- what it is ------------------------------------------------------------------------------------------------
 

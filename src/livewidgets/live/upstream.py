@@ -165,6 +165,10 @@ class Upstream:
         if self._task is None and not self.is_closed:
             self._task = self.thread.start(self._run(), "livewidgets-upstream")
 
+    def prepare(self) -> None:
+        """Load what connecting needs; it begins with the first use."""
+        from livewidgets.live import catalog, rest, wire  # noqa: F401 - for their imports
+
     async def close(self) -> None:
         """Close tables, websocket and REST, and end the tasks."""
         with self._lock:
@@ -184,6 +188,7 @@ class Upstream:
 
     def watch(self, listener: Callable[[ConnectionStatus], object]) -> None:
         """Call a function with the present status and each new one, and at each heartbeat."""
+        self.start()
         self._listeners.append(listener)
         self._tell(listener, self.status())
 
@@ -194,6 +199,7 @@ class Upstream:
 
     def retry_now(self) -> None:
         """End every wait for another try."""
+        self.start()
         self._machine.retry(self.wall())
         self._tell_all()
         self.hurry()
@@ -233,6 +239,7 @@ class Upstream:
 
     async def connected(self) -> Wire:
         """Wait for an open websocket."""
+        self.start()
         while True:
             await self._opened.wait()
             if self._wire is not None and not self._wire.lost.done():
