@@ -373,8 +373,8 @@ def test_on_a_slow_link_no_more_is_on_its_way_than_credit_allows():
     client = Client("c", 0, 0.0)
     client.hello([("f", None)], same_epoch=False, now=0.0)
     now, arrives, on_its_way, most, sent = 0.0, 0.0, deque(), 0, 0
-    for step in range(6_000):
-        now = step / 100
+    for step in range(1_500):
+        now = step / 25
         feed.apply({str(n): (f"{step} " + "x" * 100,) for n in range(300)})  # about 40 kB
         buffers = Buffers()
         if client.take({"f": feed}, buffers, now=now):

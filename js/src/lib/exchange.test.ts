@@ -13,7 +13,7 @@ function beat(at: number, busy_ms = 0, epoch = "e0"): Tick {
 function setUp() {
   const page = new ManualPage();
   const exchange = new Exchange("me", page);
-  const kernel = new Kernel("me", "e0", 100, ["a", "b"]);
+  const kernel = new Kernel("e0", 100, ["a", "b"]);
   const talk = (): void => {
     page.pass(20);
     for (let round = 0; round < 20; round++) {

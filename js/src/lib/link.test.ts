@@ -264,7 +264,7 @@ describe("any order, loss and repetition", () => {
   it("never shows rows that the kernel never had, and ends equal to the kernel", () => {
     fc.assert(
       fc.property(steps, fc.constantFrom(1, 2, 100), (story, chunk) => {
-        const kernel = new Kernel("me", "e0", chunk, FEEDS);
+        const kernel = new Kernel("e0", chunk, FEEDS);
         const page = new Page();
         const onTheWay: Sent[] = [];
         const acks: number[] = [];
