@@ -169,6 +169,23 @@ def test_names_that_come_later_are_put_in(feed_bench):
     assert bench.rows[number]["text"] == "Call from +1 ••• ••• 4567 connected to Acme"
 
 
+def test_names_of_all_that_was_there_before_are_put_in(feed_bench):
+    bench = feed_bench
+    bench.calls = RememberingTable(
+        name="calls",
+        rows=[
+            {"id": n, "status": "ringing", "buyer_id": "b1", "created_at": stamp(bench.wall() - n)}
+            for n in range(3_000)
+        ],
+    )
+    bench.buyers.turn(TableState.LOADING)
+    bench.make(limit=4_000)
+    assert bench.texts.count("Call rings") == 3_000
+    bench.buyers.put({"id": "b1", "company_name": "Acme"})
+    bench.loop.run(1)
+    assert bench.texts.count("Call rings at Acme") == 3_000
+
+
 def test_the_oldest_are_forgotten(feed_bench):
     bench = feed_bench
     bench.make(limit=5)

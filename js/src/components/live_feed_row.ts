@@ -56,6 +56,7 @@ export function feedRow(id: string): FeedRow {
     when,
   );
   let drawn: Activity | null = null;
+  let placed = "";
 
   const tick = (now: number): void => {
     if (drawn) setText(when, since(drawn.at, now, age));
@@ -83,13 +84,18 @@ export function feedRow(id: string): FeedRow {
       tick(now);
     },
     place(index, size, top, { selected, marked, active }) {
-      element.style.transform = `translateY(${top}px)`;
-      setAttributes(element, {
-        "aria-posinset": index + 1,
-        "aria-setsize": size,
-        "aria-current": selected ? "true" : null,
-        tabindex: active ? 0 : -1,
-      });
+      // Most rows stay as they are at most paints: what is written anew costs, also when it is the same.
+      const now = `${index} ${size} ${top} ${selected} ${active}`;
+      if (now !== placed) {
+        placed = now;
+        element.style.transform = `translateY(${top}px)`;
+        setAttributes(element, {
+          "aria-posinset": index + 1,
+          "aria-setsize": size,
+          "aria-current": selected ? "true" : null,
+          tabindex: active ? 0 : -1,
+        });
+      }
       element.classList.toggle("lw-marked", marked);
     },
     arrive() {

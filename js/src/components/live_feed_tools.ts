@@ -85,7 +85,9 @@ export function feedTools(callbacks: FeedToolsCallbacks, signal: AbortSignal): F
         const here = state.counts.get(kind);
         const pressed = picked.includes(kind);
         setText(number, kind.includes("/") && here === undefined ? "" : count(here ?? 0));
-        button.setAttribute("aria-pressed", String(pressed));
+        if (button.getAttribute("aria-pressed") !== String(pressed)) {
+          button.setAttribute("aria-pressed", String(pressed));
+        }
         show(button, pressed || here !== undefined || state.tables.includes(kind));
       }
       // A single kind is no choice.

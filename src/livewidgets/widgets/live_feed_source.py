@@ -36,8 +36,8 @@ COUNT_AFTER = 0.25
 AT_ONCE = 4_000
 A_TURN = 2_000
 TURN = 0.05
-#: Items that wait for a name, at most.
-NAMELESS = 1_000
+#: Items that wait for a name, at most; the newest.
+NAMELESS = 2 * BACKFILL
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,8 +258,10 @@ class FeedSource(TablesSource):
         if item is None:
             return None
         activity = self.log.add(at, name, happening.event, key, item)
-        if not named and len(self._nameless) < NAMELESS:
+        if not named:
             self._nameless[activity.id] = happening
+            if len(self._nameless) > NAMELESS:
+                del self._nameless[next(iter(self._nameless))]
         return activity
 
     def _item(self, name: str, happening: Happening) -> tuple[Item | None, bool]:
