@@ -26,9 +26,10 @@ from .conftest import REPOSITORY, write_notebook
 from .hosts import expect_live
 
 CELLS = (
-    "import livewidgets as lw\nlive = lw.connect()",
+    "import pathlib\nimport livewidgets as lw\nlive = lw.connect()",
     "lw.CallTracker(live, height=300)",
     "lw.OnlineStatus(live)",
+    "_ = pathlib.Path('has-run').touch()",
 )
 TOKEN = "a-token-of-the-test"
 
@@ -184,8 +185,9 @@ def test_preheated_kernels_follow_nothing_until_a_page_comes(audience_of, sandbo
     log = tmp_path / "voila.log"
     with dashboards.serve(notebook, preheated=1, env=env, log=log) as dashboard:
         audience = audience_of(dashboard.process.pid)
-        wait_until(lambda: "is filled with 1 kernel" in log.read_text(), 60, "the pool to be filled")
+        wait_until((tmp_path / "has-run").exists, 60, "a kernel to have run the notebook")
         (heated,) = kernels_of(dashboard.process.pid)
+        assert clients(sandbox) == {"sockets": 0, "channels": 0, "subscriptions": 0}
         (page,) = audience.come(dashboard.url)
         assert "Using pre-heated kernel" in log.read_text()
         assert psutil.pid_exists(heated)
@@ -291,12 +293,16 @@ def test_beside_notebooks_only_kernels_of_pages_end(audience_of, sandbox, tmp_pa
         audience.expect(viewers=0, others=1)
         (kernel,) = server.ask("GET", "api/kernels").json()
         assert kernel["connections"] == 0
+        # All others have said themselves that they go.
+        assert (tmp_path / "server.log").read_text().count("no page is connected") == 1
 
 
-def test_a_page_cannot_end_a_kernel_of_another_site(audience_of, sandbox, tmp_path: Path):
+@pytest.mark.timeout(180)
+def test_only_its_own_page_can_end_a_kernel(audience_of, sandbox, tmp_path: Path):
     notebook = write_notebook(tmp_path / "live.ipynb", *CELLS)
     env = {"SUPABASE_URL": sandbox.url, "SUPABASE_KEY": sandbox.service_key}
-    with dashboards.serve(notebook, env=env, log=tmp_path / "voila.log") as dashboard:
+    log = tmp_path / "voila.log"
+    with dashboards.serve(notebook, env=env, log=log) as dashboard:
         audience = audience_of(dashboard.process.pid)
         (page,) = audience.come(dashboard.url)
         kernel = page.evaluate(
@@ -311,3 +317,8 @@ def test_a_page_cannot_end_a_kernel_of_another_site(audience_of, sandbox, tmp_pa
         assert answer.status_code in (403, 404)
         assert len(kernels_of(dashboard.process.pid)) == 1
         expect_live(page)
+        # Its own page can: long before it would be missed.
+        audience.measure()
+        leave(page)
+        audience.expect(viewers=0)
+        assert "no page is connected" not in log.read_text()
