@@ -118,7 +118,8 @@ class RowPicker(ipywidgets.Dropdown):  # type: ignore[misc]
             chosen = self.row
             self.unobserve(self._choose, "value")
             self.options = offered
-            self.value = chosen if any(key == chosen for _, key in rows) else None
+            # By its place: None as a value is no choice at all.
+            self.index = next((place for place, (_, key) in enumerate(offered) if key == chosen), 0)
             self.observe(self._choose, "value")
             self.row = self.value
         if self._wish:
