@@ -565,3 +565,28 @@ def test_who_may_not_read_payments_still_sees_the_calls(sandbox, sandbox_db, com
         )
         sandbox_db.execute("delete from calls where id = %s", [call])
         feed.close()
+
+
+def test_of_a_flood_every_change_is_told_or_counted(live, sandbox_db, comms):
+    sandbox_db.execute("delete from alerts where rule = 'flood'")
+    alerts = live.table("alerts", where={"rule": "flood"})
+    feed = LiveFeed(alerts, limit=10_000)
+    page = HubPage(hub(), comms)
+    page.open(feed.feed)
+    wait_until(lambda: page.meta(feed.feed).get("state") == "live", 20, "the feed to be live")
+    before = page.ticks
+    sandbox_db.execute(
+        "insert into alerts (rule, message) select 'flood', 'Alert ' || n from generate_series(1, 5000) n"
+    )
+
+    def accounted() -> int:
+        events = [(row["event"], row["text"]) for row in page.rows(feed.feed).values()]
+        counted = [text.split()[1].replace(",", "") for event, text in events if event == "many"]
+        return sum(event == "insert" for event, _ in events) + sum(map(int, counted))
+
+    wait_until(lambda: accounted() >= 5_000, 30, "all of them")
+    assert accounted() == 5_000
+    assert page.ticks - before < 400
+    feed.close()
+    alerts.close()
+    sandbox_db.execute("delete from alerts where rule = 'flood'")
