@@ -194,6 +194,29 @@ describe("the feed", () => {
     expect(root.querySelector<HTMLElement>(".lw-feed-more")?.hidden).toBe(true);
   });
 
+  it("finds its place again when a long log comes back in parts, unless the reader went on", () => {
+    const back = (): void => {
+      rows = new Map([...rows].slice(-20));
+      feed(null);
+      add(...Array.from({ length: 80 }, (_, index) => index + 1));
+      feed(Array.from({ length: 80 }, (_, index) => String(index + 1)));
+    };
+    add(...Array.from({ length: 100 }, (_, index) => index + 1));
+    feed(null);
+    scroll(60 * HEIGHT + 5);
+    const before = pixel("35");
+    back();
+    expect(pixel("35")).toBe(before);
+    rows = new Map([...rows].sort((a, b) => Number(a[0]) - Number(b[0])));
+    rows = new Map([...rows].slice(-20));
+    feed(null);
+    list().dispatchEvent(new Event("wheel"));
+    scroll(3 * HEIGHT);
+    add(...Array.from({ length: 80 }, (_, index) => index + 1));
+    feed(Array.from({ length: 80 }, (_, index) => String(index + 1)));
+    expect(list().scrollTop).toBe(3 * HEIGHT);
+  });
+
   it("holds while it is paused, and counts", () => {
     add(1, 2, 3);
     feed(null);

@@ -49,6 +49,9 @@ export function feedList(callbacks: FeedListCallbacks, signal: AbortSignal): Fee
   let state: FeedListState = { items: [], selected: null, now: 0, arrived: new Set() };
   let made = 0;
   let anchor: Anchor<Activity> | null = null;
+  /** The place of an item that the list does not reach down to yet: a long log comes back in parts. */
+  let awaited: { item: Activity; hidden: number } | null = null;
+  let drawnTop = 0;
   /** The newest item when the list stopped following; null while it follows. */
   let left: Activity | null = null;
   let cursor: Activity | null = null;
@@ -149,9 +152,21 @@ export function feedList(callbacks: FeedListCallbacks, signal: AbortSignal): Fee
     { signal },
   );
 
+  // Whoever scrolls by himself is waited for no longer.
+  for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+    element.addEventListener(kind, () => (awaited = null), { signal, passive: true });
+  }
+
   /** What is seen stays where it is, whatever comes above it; at the top the newest is seen. */
   function keepPlace(): void {
-    if (anchor && (element.scrollTop > AT_TOP || hasFocus())) {
+    const { length } = state.items;
+    if (!awaited && anchor && drawnTop > AT_TOP && length > 0 && place(anchor.item) >= length) {
+      awaited = { item: anchor.item, hidden: drawnTop - anchor.index * list.rowHeight };
+    }
+    if (awaited && place(awaited.item) < length) {
+      list.scrollTo(place(awaited.item) * list.rowHeight + awaited.hidden);
+      awaited = null;
+    } else if (anchor && (element.scrollTop > AT_TOP || hasFocus())) {
       list.scrollTo(keptAt(anchor, place, element.scrollTop, list.rowHeight));
     }
   }
@@ -216,8 +231,9 @@ export function feedList(callbacks: FeedListCallbacks, signal: AbortSignal): Fee
   }
 
   function remember(): void {
-    anchor = anchorAt(view, element.scrollTop, list.rowHeight);
-    if (element.scrollTop <= AT_TOP && !hasFocus()) left = null;
+    drawnTop = element.scrollTop;
+    anchor = anchorAt(view, drawnTop, list.rowHeight);
+    if (drawnTop <= AT_TOP && !hasFocus()) left = null;
     else left ??= view.at(0) ?? null;
     // What was scrolled past has been seen.
     if (left && anchor && inOrder(anchor.item, left) > 0) left = anchor.item;
@@ -251,6 +267,7 @@ export function feedList(callbacks: FeedListCallbacks, signal: AbortSignal): Fee
       cursor = null;
       pivot = null;
       anchor = null;
+      awaited = null;
       left = null;
       if (hasFocus()) element.focus({ preventScroll: true });
       list.scrollTo(0);
