@@ -171,10 +171,8 @@ export function bidRow(callbacks: BidRowCallbacks, signal: AbortSignal): BidRow 
     const from = amount(before.bid, "");
     moved.title = `${up ? "Raised" : "Lowered"} from ${from}`;
     setText(movedWords, moved.title);
-    // Begin the flash anew, also where the last one still runs.
-    element.classList.remove("lw-flash-up", "lw-flash-down");
-    void element.offsetWidth;
-    element.classList.add(up ? "lw-flash-up" : "lw-flash-down");
+    // Two names of one animation take turns: so it begins anew, without asking the browser to lay out in between.
+    element.dataset.flash = `${up ? "up" : "down"}-${element.dataset.flash?.endsWith("-a") ? "b" : "a"}`;
   }
 
   function drawChange(change: BidChange | null): void {
@@ -217,6 +215,7 @@ export function bidRow(callbacks: BidRowCallbacks, signal: AbortSignal): BidRow 
   }
 
   let latest: BidContext | null = null;
+  let at = -1;
   return {
     element,
     get busy() {
@@ -224,7 +223,12 @@ export function bidRow(callbacks: BidRowCallbacks, signal: AbortSignal): BidRow 
     },
     draw(next, context, index) {
       const before = bid;
+      if (before === next && latest === context && at === index) {
+        this.tick(context);
+        return;
+      }
       latest = context;
+      at = index;
       if (before !== next) {
         drawMove(before, next);
         bid = next;

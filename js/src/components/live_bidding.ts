@@ -215,7 +215,7 @@ export function liveBidding(
     const rated = frame.facts.meta?.rated === true;
     root.classList.toggle("lw-rated", rated);
     root.classList.toggle("lw-plain", plain);
-    context = {
+    const next: BidContext = {
       now: frame.now(),
       currency: options.currency,
       step: options.step,
@@ -225,7 +225,11 @@ export function liveBidding(
       rated,
       campaigns: new Set([...bids.values()].map(({ campaign }) => campaign)).size > 1,
     };
-    drawRows(context);
+    // The same object while it says the same: then rows that have not changed are not drawn again.
+    const same = context !== null && isSame(context, next);
+    if (same && context !== null) context.now = next.now;
+    else context = next;
+    drawRows(context ?? next);
   }
 
   function drawRows(now: BidContext): void {
@@ -280,7 +284,7 @@ export function liveBidding(
 
   function tick(): void {
     if (!context) return;
-    context = { ...context, now: frame.now() };
+    context.now = frame.now();
     for (const { row } of rows.values()) row.tick(context);
   }
 
@@ -326,4 +330,11 @@ export function liveBidding(
     setLink: frame.setLink,
     setLost: frame.setLost,
   };
+}
+
+/** Whether two contexts differ in nothing but the time. */
+function isSame(one: BidContext, other: BidContext): boolean {
+  return (Object.keys(other) as (keyof BidContext)[]).every(
+    (name) => name === "now" || one[name] === other[name],
+  );
 }

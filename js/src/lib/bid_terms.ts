@@ -27,14 +27,14 @@ export function bidOf(terms: Terms): { modified: string | null; bid: string | nu
 
 /** What is wrong with a value, in words; null where nothing is. */
 export function problem(field: BidField, value: string, terms: Terms): string | null {
-  if (!NUMBER.test(value)) return "This is no number. Write one such as 12.50.";
+  if (!NUMBER.test(value)) return "This is no number.";
   if (places(value) > PLACES) return `It has more than ${PLACES} decimals.`;
   const { least, most } = terms;
   if (
     field === "modifier" &&
     (compare(value, LEAST_MODIFIER) === -1 || compare(value, MOST_MODIFIER) === 1)
   ) {
-    return `Give a modifier from ${LEAST_MODIFIER} % to ${MOST_MODIFIER} %.`;
+    return `The modifier is not between ${LEAST_MODIFIER} % and ${MOST_MODIFIER} %.`;
   }
   if (field === "bid") {
     if (compare(value, "0") === -1) return "A bid is not negative.";

@@ -77,8 +77,7 @@ class Terms:
         if self.base is None:
             return None
         share = _EXACT.divide(self.modifier or Decimal(0), Decimal(100))
-        exact = _EXACT.multiply(self.base, _EXACT.add(Decimal(1), share))
-        return exact.quantize(Decimal(1).scaleb(-PLACES), ROUND_HALF_UP, _EXACT)
+        return _rounded(_EXACT.multiply(self.base, _EXACT.add(Decimal(1), share)))
 
     @property
     def bid(self) -> Decimal | None:
@@ -101,6 +100,15 @@ def number(value: object) -> Decimal | None:
 def plain(value: Decimal | None) -> str | None:
     """Return an amount as text without an exponent."""
     return None if value is None else format(value, "f")
+
+
+def _rounded(value: Decimal) -> Decimal:
+    return value.quantize(Decimal(1).scaleb(-PLACES), ROUND_HALF_UP, _EXACT)
+
+
+def _written(value: Decimal) -> str:
+    """Write an amount in a sentence."""
+    return format(_rounded(value), "f")
 
 
 def read(text: object) -> Decimal:
@@ -133,23 +141,18 @@ def check(terms: Terms, field: Field) -> None:
         return
     if field is Field.MODIFIER and not LEAST_MODIFIER <= value <= MOST_MODIFIER:
         raise CommandError(
-            f"The modifier is out of range: {plain(value)} %.",
-            f"Give one from {plain(LEAST_MODIFIER)} % to {plain(MOST_MODIFIER)} %.",
+            f"The modifier is not between {LEAST_MODIFIER} % and {MOST_MODIFIER} %.", "Give one that is."
         )
     if field is Field.BID:
         if value < 0:
             raise CommandError("A bid is not negative.", "Give one of 0 or above.")
         if terms.least is not None and value < terms.least:
-            raise CommandError(
-                f"Below the minimum of {plain(terms.least)}.", f"Give {plain(terms.least)} or more."
-            )
+            raise CommandError(f"Below the minimum of {_written(terms.least)}.", "Give that or more.")
         if terms.most is not None and value > terms.most:
-            raise CommandError(
-                f"Above the maximum of {plain(terms.most)}.", f"Give {plain(terms.most)} or less."
-            )
+            raise CommandError(f"Above the maximum of {_written(terms.most)}.", "Give that or less.")
     modified = terms.modified
     if modified is not None and terms.least is not None and modified < terms.least:
         raise CommandError(
-            f"With the modifier the bid is {plain(modified)}, below the minimum of {plain(terms.least)}.",
+            f"With the modifier the bid is {plain(modified)}, below the minimum of {_written(terms.least)}.",
             "Such bids win nothing: raise the bid or the modifier.",
         )
