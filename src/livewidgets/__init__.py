@@ -40,6 +40,7 @@ from livewidgets.errors import (
     ProtocolError,
     ReadOnlyError,
     RecordingError,
+    RoomError,
     RowNotAddedError,
     RowVanishedError,
     SandboxError,
