@@ -69,7 +69,7 @@ def examined(sandbox: Any) -> Callable[..., Report]:
 
     def examine(table: str | None, **options: Any) -> Report:
         options.setdefault("role", "anon")
-        limits = options.pop("limits", Limits(5.0, 5.0))
+        limits = options.pop("limits", Limits(20.0, 20.0))
         wall = options.pop("wall", None)
         if "data" not in options and "url" not in options:
             options["data"] = sandbox.data
