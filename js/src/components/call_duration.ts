@@ -65,7 +65,7 @@ export function callDuration(
   const figure = (name: string, label: string) => {
     const value = make("span", "lw-dur-value lw-tabular");
     const sign = icon("");
-    const note = make("span", "lw-dur-note");
+    const note = make("span", "lw-dur-note", { dir: "auto" });
     const element = make(
       "div",
       `lw-dur-figure lw-dur-${name}`,
@@ -85,7 +85,7 @@ export function callDuration(
     tabindex: 0,
     "aria-label": "Live calls, longest first",
   });
-  const rest = make("div", "lw-dur-rest lw-tabular", { hidden: true });
+  const rest = make("div", "lw-dur-rest lw-tabular", { hidden: true, dir: "auto" });
   const frame = shell(
     root,
     {
