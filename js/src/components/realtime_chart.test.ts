@@ -75,7 +75,7 @@ async function settle(): Promise<void> {
 }
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance"] });
   browser = fakeBrowser({ width: 800, height: 240 });
   canvas = fakeCanvas();
   for (const call of Object.values(callbacks)) call.mockClear();
@@ -180,6 +180,40 @@ describe("the plot", () => {
     vi.advanceTimersByTime(250);
     browser.frames();
     expect(glide()).toBe(false);
+  });
+
+  it("takes its time where the page takes long to draw, but not after a choice", async () => {
+    feed();
+    await settle();
+    const draws = (): number => canvas.calls().filter((name) => name === "clearRect").length;
+    const change = (value: number): void => {
+      rows.set(`b${CURRENT - 1}`, bucket(0, value));
+      feed([`b${CURRENT - 1}`]);
+    };
+    // What the browser does after the script took 60 ms.
+    vi.spyOn(performance, "now").mockImplementation(() => time);
+    draws();
+    time += 2000;
+    change(1);
+    await settle();
+    time += 60;
+    vi.advanceTimersByTime(1);
+    expect(draws()).toBe(1);
+    time += 60;
+    change(2);
+    change(3);
+    await settle();
+    expect(draws()).toBe(0);
+    expect(legend()[0]).toBe("ringing3");
+    set({ kind: "area" });
+    await settle();
+    expect(draws()).toBeGreaterThan(0);
+    vi.advanceTimersByTime(1);
+    change(4);
+    time += 600;
+    vi.advanceTimersByTime(600);
+    await settle();
+    expect(draws()).toBeGreaterThan(0);
   });
 
   it("drops what has passed by itself, without a message", () => {

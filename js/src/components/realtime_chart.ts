@@ -48,6 +48,9 @@ const DEFAULTS: RealtimeChartOptions = {
 /** The axis moves by pixels, but not more often than this in ms; under reduced motion once a second. */
 const GLIDE_MS = 33;
 const CALM_MS = 1000;
+/** The plot takes at most one part in so many of the page's time, and waits at most so long in ms for it. */
+const SHARE = 5;
+const LONGEST_WAIT = 500;
 /** Pixels from the crosshair within which a mark is read out. */
 const NEAR = 7;
 
@@ -79,7 +82,7 @@ export function realtimeChart(
         if (left !== null && pointed === null) frame.paint();
         if (left === null) frame.paint();
       },
-      onResize: () => frame.paint(),
+      onResize: repaint,
     },
     signal,
   );
@@ -138,6 +141,7 @@ export function realtimeChart(
   };
   function repaint(): void {
     painted = null;
+    urgent = true;
     frame.paint();
   }
   watchTheme(repaint, signal);
@@ -152,7 +156,13 @@ export function realtimeChart(
     },
     signal,
   );
-  signal.addEventListener("abort", () => window.clearTimeout(gliding), { once: true });
+  signal.addEventListener(
+    "abort",
+    () => {
+      for (const timer of [gliding, waiting, measuring]) window.clearTimeout(timer);
+    },
+    { once: true },
+  );
 
   const kernelNow = (): number => clock() + (frame.facts.link?.skew ?? 0);
 
@@ -195,7 +205,7 @@ export function realtimeChart(
       readout.draw(null);
       return;
     }
-    plot.draw(seen.scene);
+    drawPlot(seen);
     if (pointed !== null) plot.point(pointed);
     plot.brush(anchor !== null && pointed !== null ? [anchor, pointed] : null);
     const at = momentHovered();
@@ -205,6 +215,33 @@ export function realtimeChart(
     readOut(at, bucket, entries);
     summary.draw(seen, sight, options.title || "Chart", plot.element, clock());
     glide();
+  }
+
+  /** When the plot was drawn, what that took with all that the browser does for it, and whether it may not wait. */
+  let plotted = Number.NEGATIVE_INFINITY;
+  let cost = 0;
+  let urgent = true;
+  let waiting = 0;
+  let measuring = 0;
+
+  function drawPlot(sight: Sight): void {
+    const start = performance.now();
+    const wait = plotted + Math.min(LONGEST_WAIT, cost * SHARE) - start;
+    if (wait > 1 && !urgent) {
+      waiting ||= window.setTimeout(() => {
+        waiting = 0;
+        frame.paint();
+      }, wait);
+      return;
+    }
+    urgent = false;
+    plotted = start;
+    plot.draw(sight.scene);
+    // A canvas is drawn after the script, which only a later task can see.
+    window.clearTimeout(measuring);
+    measuring = window.setTimeout(() => {
+      cost = performance.now() - start;
+    });
   }
 
   function asideWords(): string {
@@ -309,6 +346,7 @@ export function realtimeChart(
   return {
     setOptions(next) {
       if (!next.paused) frozen = null;
+      urgent = true;
       const looks = next.size !== options.size || next.theme !== options.theme;
       options = next;
       root.style.setProperty("--lw-height", `${Math.max(160, options.height)}px`);

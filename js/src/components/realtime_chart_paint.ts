@@ -77,7 +77,19 @@ export function hatched(context: CanvasRenderingContext2D, look: SeriesLook, sur
   return context.createPattern(tile, "repeat") ?? look.color;
 }
 
+const striped = new Map<string, Fill>();
+
 function stripes(context: CanvasRenderingContext2D, color: string): Fill {
+  const found = striped.get(color);
+  if (found) return found;
+  const made = makeStripes(context, color);
+  // Themes are few; who goes through all colours starts anew.
+  if (striped.size > 20) striped.clear();
+  striped.set(color, made);
+  return made;
+}
+
+function makeStripes(context: CanvasRenderingContext2D, color: string): Fill {
   const side = 10;
   const tile = document.createElement("canvas");
   tile.width = tile.height = side;
@@ -110,10 +122,13 @@ export function barPaths(scene: () => Scene, count: number): uPlot.Series.PathBu
       const value = column[place] ?? null;
       const base = bases?.[place] ?? 0;
       if (value === null || value === base) continue;
-      const left = u.valToPos(table.xs[place] ?? 0, "x", true) - (slot - gap) / 2 + shift;
-      const top = u.valToPos(Math.max(value, base), "y", true);
-      const bottom = u.valToPos(Math.min(value, base), "y", true);
-      path.rect(left, top, Math.max(width, 1), Math.max(bottom - top, 1));
+      // On whole pixels, which are sharp, and much less to draw.
+      const middle = u.valToPos(table.xs[place] ?? 0, "x", true);
+      const left = Math.round(middle - (slot - gap) / 2 + shift);
+      const right = Math.round(middle - (slot - gap) / 2 + shift + width);
+      const top = Math.round(u.valToPos(Math.max(value, base), "y", true));
+      const bottom = Math.round(u.valToPos(Math.min(value, base), "y", true));
+      path.rect(left, top, Math.max(right - left, 1), Math.max(bottom - top, 1));
     }
     return { fill: path, stroke: null, clip: null, band: null, gaps: null, flags: 0 } as never;
   };

@@ -30,6 +30,8 @@ export interface Plot {
   picture(): HTMLCanvasElement | null;
 }
 
+/** Steps of an axis of what has no halves. */
+const WHOLE = Array.from({ length: 15 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 /** A drag shorter than this is a click. */
 const LEAST_DRAG = 6;
 
@@ -40,6 +42,7 @@ export function chartPlot(callbacks: PlotCallbacks, signal: AbortSignal): Plot {
   let plot: uPlot | null = null;
   let shape = "";
   let scene: Scene | null = null;
+  let brushed = false;
   const measure = new ResizeObserver((entries) => {
     const box = entries.at(-1)?.contentRect;
     if (!box) return;
@@ -90,6 +93,7 @@ export function chartPlot(callbacks: PlotCallbacks, signal: AbortSignal): Plot {
           axis({
             gap: paints.size * 0.5,
             space: paints.size * 3,
+            ...(first.whole ? { incrs: WHOLE } : {}),
             size: (_, labels) =>
               paints.size * (1.4 + 0.58 * Math.max(2, ...(labels ?? []).map((label) => label.length))),
             values: (_, values) => axisValues(values, now().unit),
@@ -111,7 +115,11 @@ export function chartPlot(callbacks: PlotCallbacks, signal: AbortSignal): Plot {
             };
             if (bars) {
               line.paths = barPaths(now, looks.length);
-              line.fill = (u) => hatched(u.ctx, look, paints.surface) as string;
+              let fill: string | CanvasPattern | null = null;
+              line.fill = (u) => {
+                fill ??= hatched(u.ctx, look, paints.surface);
+                return fill as string;
+              };
               line.points = { show: false };
             } else if (kind === "step") {
               const steps = uPlot.paths.stepped?.({ align: 1 });
@@ -174,8 +182,8 @@ export function chartPlot(callbacks: PlotCallbacks, signal: AbortSignal): Plot {
       const before = scene;
       scene = next;
       if (width < 40 || height < 40) return;
-      const { paints, looks, kind } = next;
-      const now = JSON.stringify([paints, looks, kind]);
+      const { paints, looks, kind, whole } = next;
+      const now = JSON.stringify([paints, looks, kind, whole]);
       if (now !== shape || !plot) {
         shape = now;
         plot?.destroy();
@@ -207,7 +215,9 @@ export function chartPlot(callbacks: PlotCallbacks, signal: AbortSignal): Plot {
       plot.setCursor({ left, top: moment === null ? -10 : plot.bbox.height / devicePixelRatio / 2 });
     },
     brush(range) {
-      if (!plot) return;
+      // A brush that a pointer holds is uPlot's.
+      if (!plot || (range === null && !brushed)) return;
+      brushed = range !== null;
       const [left, right] = range ? range.map((at) => plot?.valToPos(at, "x") ?? 0) : [0, 0];
       const tall = range ? plot.bbox.height / devicePixelRatio : 0;
       const wide = Math.abs((right ?? 0) - (left ?? 0));

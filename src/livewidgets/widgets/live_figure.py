@@ -136,7 +136,7 @@ class LiveFigure(bqplot.Figure):  # type: ignore[misc] # bqplot has no types
         self._heading = heading
         self._picture: Picture | None = None
         self._pulse: Pulse | None = None
-        self._parts = _Parts(kind, lines, unit, dark=self._dark)
+        self._parts = _Parts(plan, kind, lines, unit, dark=self._dark)
         super().__init__(
             marks=self._parts.marks,
             axes=self._parts.axes,
@@ -252,7 +252,9 @@ class LiveFigure(bqplot.Figure):  # type: ignore[misc] # bqplot has no types
 class _Parts:
     """What a figure is made of, and how a picture is put into it."""
 
-    def __init__(self, kind: str, thresholds: list[dict[str, Any]], unit: str, *, dark: bool) -> None:
+    def __init__(
+        self, plan: WindowPlan, kind: str, thresholds: list[dict[str, Any]], unit: str, *, dark: bool
+    ) -> None:
         self._dark = dark
         self._bars = kind in ("bar", "stacked")
         self.x, self.y = bqplot.DateScale(), bqplot.LinearScale()
@@ -313,8 +315,8 @@ class _Parts:
         self._notes.display_names = False
         self.marks = [*self._data, *self._lines, self._notes]
         self.axes = [
-            bqplot.Axis(scale=self.x, grid_lines="none"),
-            bqplot.Axis(scale=self.y, side="left", label=unit),
+            bqplot.Axis(scale=self.x, grid_lines="none", tick_format=_moments(plan), num_ticks=8),
+            bqplot.Axis(scale=self.y, side="left", label=unit, num_ticks=6),
         ]
         self.brush = BrushIntervalSelector(scale=self.x)
 
@@ -373,6 +375,13 @@ class _Parts:
             names=np.array([mark.text for mark in picture.marks], dtype=object).astype(str),
             colors=[tones[mark.tone] for mark in picture.marks] or [tones["neutral"]],
         )
+
+
+def _moments(plan: WindowPlan) -> str:
+    """Return how d3 writes the moments of the axis; by itself it counts hours to twelve."""
+    if plan.span > 2 * 86_400:
+        return "%b %d"
+    return "%H:%M" if plan.span > 1_200 else "%H:%M:%S"
 
 
 def _put(mark: Any, **traits: Any) -> None:  # noqa: ANN401 - any of bqplot's marks
