@@ -188,6 +188,23 @@ describe("toasts", () => {
     await settle();
   });
 
+  it("wait for who has come to them by keyboard, not for the focus that a click leaves behind", () => {
+    const view = open();
+    tell(view, {});
+    tell(view, { a: row("a"), b: row("b") });
+    const close = cards()[0]?.querySelector<HTMLElement>(".lw-toast-close") as HTMLElement;
+    const visible = vi.spyOn(close, "matches").mockReturnValue(false);
+    close.dispatchEvent(new FocusEvent("focusin", { bubbles: true }));
+    expect(dock()?.classList.contains("lw-held")).toBe(false);
+    visible.mockReturnValue(true);
+    close.dispatchEvent(new FocusEvent("focusin", { bubbles: true }));
+    pass(60_000);
+    expect(texts()).toEqual(["a", "b"]);
+    close.dispatchEvent(new FocusEvent("focusout", { bubbles: true }));
+    pass(5_100);
+    expect(texts()).toEqual([]);
+  });
+
   it("give the focus back to where it was", () => {
     const view = open();
     const before = document.createElement("input");

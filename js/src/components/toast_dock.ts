@@ -76,6 +76,8 @@ function makeDock(gone: () => void): Dock {
   let ranAt = performance.now();
   let expanded = false;
   let before: Element | null = null;
+  /** Why time stands still. */
+  const reasons = new Set<string>();
 
   const list = make("ol", "lw-toast-list");
   const more = make("button", "lw-toast-more", { type: "button", hidden: true });
@@ -111,9 +113,15 @@ function makeDock(gone: () => void): Dock {
   }
 
   function hold(reason: string, held: boolean): void {
+    if (reasons.has(reason) === held) return;
     run();
-    if (held) toasts.hold(reason);
-    else toasts.release(reason);
+    if (held) {
+      reasons.add(reason);
+      toasts.hold(reason);
+    } else {
+      reasons.delete(reason);
+      toasts.release(reason);
+    }
     root.classList.toggle("lw-held", toasts.held);
     run();
     paint();
@@ -167,7 +175,7 @@ function makeDock(gone: () => void): Dock {
   }
 
   function draw(): void {
-    const inside = toasts.held && !expanded && (root.matches(":hover") || holdsFocus());
+    const inside = !expanded && (reasons.has("pointer") || reasons.has("focus"));
     const most = expanded ? Number.POSITIVE_INFINITY : options().most;
     const { cards, more: hidden } = layout(toasts.on(), most, inside ? new Set(drawn.keys()) : null);
     const wanted = new Set(cards.map(({ id }) => id));
@@ -210,10 +218,6 @@ function makeDock(gone: () => void): Dock {
   function active(): Element | null {
     return (root.getRootNode() as Document | ShadowRoot).activeElement;
   }
-  function holdsFocus(): boolean {
-    const at = active();
-    return at !== null && root.contains(at);
-  }
   function focusedCard(): string | null {
     return active()?.closest<HTMLElement>("[data-card]")?.dataset.card ?? null;
   }
@@ -245,7 +249,9 @@ function makeDock(gone: () => void): Dock {
     (event) => {
       const from = event.relatedTarget;
       if (from instanceof Element && !root.contains(from)) before = from;
-      hold("focus", true);
+      // A click leaves the focus behind, too: that is nobody who reads.
+      const target = event.target;
+      hold("focus", target instanceof Element && target.matches(":focus-visible"));
     },
     { signal },
   );
@@ -282,7 +288,7 @@ function makeDock(gone: () => void): Dock {
     signal,
   });
   watchTheme(() => applyLooks(root, options()), signal);
-  if (document.visibilityState === "hidden") toasts.hold("hidden");
+  hold("hidden", document.visibilityState === "hidden");
 
   function changed(): void {
     const { corner, duration } = options();

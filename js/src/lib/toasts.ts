@@ -296,7 +296,8 @@ function cardId(toast: Toast): string {
 
 /**
  * What is drawn: at most so many cards. Errors come first, but leave a place of several: the newest of the others is
- * seen too. While somebody points at the cards (`frozen`), none comes to them, for nothing may move under a finger.
+ * seen too. While somebody points at some (`frozen`), those stay where they are, and others come
+ * at the far end only: nothing may move under a finger.
  */
 export function layout(
   toasts: readonly Toast[],
@@ -313,13 +314,16 @@ export function layout(
     } else byId.set(id, { id, toasts: [toast], order: toast.order });
   }
   const all = [...byId.values()].sort((a, b) => b.order - a.order);
-  const may = frozen === null ? all : all.filter((card) => frozen.has(card.id));
+  const kept = frozen === null ? [] : all.filter((card) => frozen.has(card.id));
+  const may = all.filter((card) => !kept.includes(card));
   const urgent = may.filter((card) => card.toasts[0]?.notice.kind === "error");
   const others = may.filter((card) => card.toasts[0]?.notice.kind !== "error");
-  const places = Math.max(1, most);
-  const first = urgent.slice(0, others.length > 0 ? Math.max(1, places - 1) : places);
-  const shown = new Set([...first, ...others.slice(0, places - first.length)]);
-  const cards = all.filter((card) => shown.has(card)).sort((a, b) => a.order - b.order);
+  const places = Math.max(frozen === null ? 1 : 0, most - kept.length);
+  const first = urgent.slice(0, others.length > 0 ? Math.max(Math.min(1, places), places - 1) : places);
+  const come = [...first, ...others.slice(0, places - first.length)];
+  const byAge = (a: Card, b: Card): number => a.order - b.order;
+  const cards = [...come.sort(byAge), ...kept.sort(byAge)];
+  const shown = new Set(cards);
   const more = all.filter((card) => !shown.has(card)).reduce((sum, card) => sum + card.toasts.length, 0);
   return { cards, more };
 }
