@@ -22,8 +22,6 @@ const PLUS = "M7.2 3h1.6v4.2H13v1.6H8.8V13H7.2V8.8H3V7.2h4.2z";
 const CHECK = "m6.4 12.2-3.9-3.8 1.2-1.2 2.7 2.6 5.9-6 1.2 1.2z";
 const CROSS = "m4.1 3 3.9 3.9L11.9 3 13 4.1 9.1 8l3.9 3.9-1.1 1.1L8 9.1 4.1 13 3 11.9 6.9 8 3 4.1z";
 
-let fields = 0;
-
 export interface AmountState {
   terms: Terms;
   currency: string;
@@ -57,10 +55,11 @@ export interface AmountCallbacks {
 
 export function amountField(field: BidField, callbacks: AmountCallbacks, signal: AbortSignal): AmountField {
   const label = field === "bid" ? "Base bid" : "Modifier";
-  const id = `lw-amount-${++fields}`;
+  // Unlike that of any other view on the page, which has a script of its own.
+  const id = `lw-bid-amount-${clickId()}`;
   const less = make("button", "lw-step", { type: "button", tabindex: -1, "aria-label": "Less" }, icon(MINUS));
   const more = make("button", "lw-step", { type: "button", tabindex: -1, "aria-label": "More" }, icon(PLUS));
-  const input = make("input", "lw-amount-input lw-tabular", {
+  const input = make("input", "lw-bid-amount-input lw-tabular", {
     type: "text",
     role: "spinbutton",
     inputmode: "decimal",
@@ -68,14 +67,21 @@ export function amountField(field: BidField, callbacks: AmountCallbacks, signal:
     spellcheck: "false",
     "aria-describedby": id,
   });
-  const unit = make("span", "lw-amount-unit", { "aria-hidden": "true" }, field === "modifier" ? "%" : "");
-  const ok = make("button", "lw-amount-save", { type: "button" }, icon(CHECK));
-  const no = make("button", "lw-amount-cancel", { type: "button" }, icon(CROSS));
-  const ends = make("span", "lw-amount-ends", { hidden: true }, ok, no);
-  const box = make("span", "lw-amount-box", {}, less, input, unit, more);
-  const words = make("span", "lw-amount-words", { id, role: "alert", dir: "auto" });
-  const text = make("span", "lw-amount-plain lw-tabular", { hidden: true });
-  const element = make("div", "lw-amount", {}, make("span", "lw-amount-line", {}, box, ends), words, text);
+  const unit = make("span", "lw-bid-amount-unit", { "aria-hidden": "true" }, field === "modifier" ? "%" : "");
+  const ok = make("button", "lw-bid-amount-save", { type: "button" }, icon(CHECK));
+  const no = make("button", "lw-bid-amount-cancel", { type: "button" }, icon(CROSS));
+  const ends = make("span", "lw-bid-amount-ends", { hidden: true }, ok, no);
+  const box = make("span", "lw-bid-amount-box", {}, less, input, unit, more);
+  const words = make("span", "lw-bid-amount-words", { id, role: "alert", dir: "auto" });
+  const text = make("span", "lw-bid-amount-plain lw-tabular", { hidden: true });
+  const element = make(
+    "div",
+    "lw-bid-amount",
+    {},
+    make("span", "lw-bid-amount-line", {}, box, ends),
+    words,
+    text,
+  );
   let draft: Draft = CLOSED;
   let state: AmountState | null = null;
 

@@ -160,7 +160,7 @@ describe("liveBidding", () => {
     expect(callbacks.onCommand).not.toHaveBeenCalled();
     press("Enter");
     press("Enter");
-    all(".lw-amount-save")[0]?.click();
+    all(".lw-bid-amount-save")[0]?.click();
     expect(callbacks.onCommand).toHaveBeenCalledTimes(1);
     expect(callbacks.onCommand.mock.calls[0]).toEqual([
       "set",
@@ -169,7 +169,7 @@ describe("liveBidding", () => {
     expect(input().getAttribute("aria-busy")).toBe("true");
     await settled();
     expect(input().getAttribute("aria-busy")).toBeNull();
-    expect(all(".lw-amount-ends")[0]?.hidden).toBe(true);
+    expect(all(".lw-bid-amount-ends")[0]?.hidden).toBe(true);
   });
 
   it("says what is wrong and sends nothing of it", () => {
@@ -177,11 +177,11 @@ describe("liveBidding", () => {
     press("Enter");
     expect(callbacks.onCommand).not.toHaveBeenCalled();
     expect(input().getAttribute("aria-invalid")).toBe("true");
-    expect(seen(".lw-amount-words")).toEqual(["Above the maximum of 30.00."]);
-    expect(all(".lw-amount-save")[0]?.hasAttribute("disabled")).toBe(true);
+    expect(seen(".lw-bid-amount-words")).toEqual(["Above the maximum of 30.00."]);
+    expect(all(".lw-bid-amount-save")[0]?.hasAttribute("disabled")).toBe(true);
     press("Escape");
     expect(input().value).toBe("20.00");
-    expect(seen(".lw-amount-words")).toEqual([]);
+    expect(seen(".lw-bid-amount-words")).toEqual([]);
     write("20.0");
     press("Enter");
     expect(callbacks.onCommand).not.toHaveBeenCalled();
@@ -197,7 +197,7 @@ describe("liveBidding", () => {
     press("Enter");
     await settled();
     expect(input().value).toBe("25");
-    expect(seen(".lw-amount-words")).toEqual(["No connection. Later."]);
+    expect(seen(".lw-bid-amount-words")).toEqual(["No connection. Later."]);
     press("Enter");
     await settled();
     const [first, second] = callbacks.onCommand.mock.calls.map(([, args]) => (args as { id: string }).id);
@@ -213,7 +213,7 @@ describe("liveBidding", () => {
     const ids = callbacks.onCommand.mock.calls.map(([, args]) => (args as { id: string }).id);
     expect(ids[0]).toBe(ids[1]);
     feed([["a", row("North", { ...edit("pending"), edit_id: ids[0] as string, base: "25.00" })]]);
-    expect(all(".lw-amount-ends")[0]?.hidden).toBe(true);
+    expect(all(".lw-bid-amount-ends")[0]?.hidden).toBe(true);
     expect(input().value).toBe("25.00");
   });
 
@@ -280,7 +280,7 @@ describe("liveBidding", () => {
   it("is only shown where it is not to be changed", () => {
     set({ editable: false });
     expect(seen("input[role=spinbutton]")).toEqual([]);
-    expect(seen(".lw-amount-plain").slice(0, 2)).toEqual(["$20.00", "+10 %"]);
+    expect(seen(".lw-bid-amount-plain").slice(0, 2)).toEqual(["$20.00", "+10 %"]);
     set({ editable: true, size: "wall" });
     expect(seen("input[role=spinbutton]")).toEqual([]);
   });
