@@ -390,8 +390,7 @@ def test_a_failed_write_is_told_with_its_reason(sandbox, sandbox_db, comms, capl
     sandbox_db.execute("delete from targets where id = %s", [target])
 
 
-def test_alerts_are_followed_only_while_somebody_looks(sandbox, alerts, comms, monkeypatch):
-    monkeypatch.setattr("livewidgets.widgets.lease.WARM", 0.0)
+def test_alerts_are_followed_only_while_somebody_looks(sandbox, alerts, comms):
     with Live(sandbox.url, sandbox.anon_key, sandbox.manager_token) as live:
         toast = NotificationToast(live, alerts=True)
         toast._toasts._leases["alerts"]._warm = 0.0
