@@ -193,6 +193,7 @@ def test_an_alert_is_acknowledged(live: Live, make_table: MakeTable) -> None:
         lambda: data.rows("acknowledged_at is not null, acknowledged_by") == [(True, "manager@sandbox.test")]
     )
     eventually(lambda: len(alerts.table) == 0)
+    eventually(lambda: not alerts.tells_of(one), "the write to be seen")
     with pytest.raises(CommandError):
         live.notifications.acknowledge(one)
 
