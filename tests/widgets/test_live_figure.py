@@ -132,6 +132,14 @@ def test_some_series_are_shown_and_it_stands_still(make, table):
     wait_until(lambda: len(shown(figure)) == 3, 10, "what came meanwhile")
 
 
+def test_the_axis_begins_at_0_unless_there_is_less(make, table):
+    figure = make(y="min(n)", theme="dark")
+    assert figure._parts.y.min == 0
+    on_io(table.put, {"id": 7, "created_at": ago(), "n": -3})
+    wait_until(lambda: shown(figure) == {"min(n)": [-3]}, 10, "the value")
+    assert figure._parts.y.min is None
+
+
 def test_the_brush_and_the_range_are_one(make):
     figure = make()
     brush = figure.interaction

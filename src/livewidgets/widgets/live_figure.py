@@ -32,7 +32,7 @@ except ImportError as error:
         "LiveFigure needs bqplot, which is not installed.", "Run: pip install 'livewidgets[plots]'"
     ) from error
 
-from livewidgets.widgets.live_figure_looks import STYLES, TONES, TONES_DARK, color_of, style_of
+from livewidgets.widgets.live_figure_looks import INKS, STYLES, TONES, TONES_DARK, color_of, style_of
 from livewidgets.widgets.live_figure_picture import Drawn, Picture
 from livewidgets.widgets.live_figure_pulse import Pulse
 
@@ -142,7 +142,7 @@ class LiveFigure(bqplot.Figure):  # type: ignore[misc] # bqplot has no types
             axes=self._parts.axes,
             interaction=self._parts.brush,
             title=heading,
-            **{"legend_location": "top-left", "animation_duration": 0, **options},
+            **{"legend_location": "top-left", "animation_duration": 0, **_dress(self._dark), **options},
         )
         self.layout.height = f"{height}px"
         self._parts.brush.observe(self._brushed, "selected")
@@ -314,9 +314,11 @@ class _Parts:
         self._notes.tooltip = self._note_tip
         self._notes.display_names = False
         self.marks = [*self._data, *self._lines, self._notes]
+        ink = INKS[dark]
+        axis = {"color": ink["line"], "label_color": ink["line"], "tick_style": {"fill": ink["muted"]}}
         self.axes = [
-            bqplot.Axis(scale=self.x, grid_lines="none", tick_format=_moments(plan), num_ticks=8),
-            bqplot.Axis(scale=self.y, side="left", label=unit, num_ticks=6),
+            bqplot.Axis(scale=self.x, grid_lines="none", tick_format=_moments(plan), **axis),
+            bqplot.Axis(scale=self.y, side="left", label=unit, grid_color=ink["grid"], **axis),
         ]
         self.brush = BrushIntervalSelector(scale=self.x)
 
@@ -345,6 +347,9 @@ class _Parts:
                 if self._bars or style_of(picture.series[row].slot, picture.series[row].measure) == place
             ]
             self._fill(mark, picture, own)
+        known = picture.y[~np.isnan(picture.y)]
+        # By itself an axis begins below what there is; of a count that would be below 0.
+        _put(self.y, min=None if len(known) and known.min() < 0 else 0.0)
         ends = picture.x[[0, -1]] if len(picture.x) else picture.x
         for mark, value in zip(self._lines, self._values, strict=True):
             _put(mark, x=ends, y=np.full(len(ends), value))
@@ -375,6 +380,16 @@ class _Parts:
             names=np.array([mark.text for mark in picture.marks], dtype=object).astype(str),
             colors=[tones[mark.tone] for mark in picture.marks] or [tones["neutral"]],
         )
+
+
+def _dress(dark: bool) -> dict[str, Any]:
+    ink = INKS[dark]
+    return {
+        "background_style": {"fill": ink["surface"]},
+        "title_style": {"fill": ink["text"], "font-size": "15px", "font-weight": "600"},
+        "legend_style": {"fill": ink["surface"], "stroke": ink["grid"], "fill-opacity": "0.85"},
+        "legend_text": {"font-size": "12px"},
+    }
 
 
 def _moments(plan: WindowPlan) -> str:

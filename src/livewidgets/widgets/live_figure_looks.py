@@ -12,6 +12,24 @@ OTHER: Final = {False: "#6b7280", True: "#8b95a5"}
 STYLES: Final = ("solid", "dashed", "dotted", "dash_dotted")
 TONES: Final = {"neutral": "#59616e", "good": "#00684f", "warn": "#8a4600", "bad": "#ab2115"}
 TONES_DARK: Final = {"neutral": "#a2abb8", "good": "#5fd1ab", "warn": "#f5ae6c", "bad": "#ff9a8d"}
+#: Of the figure itself, by whether it is dark. What CSS reads is the host's where there is one with a theme; bqplot
+#: wants plain colours for lines.
+INKS: Final = {
+    False: {
+        "surface": "var(--jp-layout-color1, #ffffff)",
+        "text": "var(--jp-ui-font-color1, #1b1f26)",
+        "muted": "var(--jp-ui-font-color2, #59616e)",
+        "line": "#8b95a5",
+        "grid": "#e1e4e9",
+    },
+    True: {
+        "surface": "var(--jp-layout-color1, #15181d)",
+        "text": "var(--jp-ui-font-color1, #e8eaee)",
+        "muted": "var(--jp-ui-font-color2, #a2abb8)",
+        "line": "#8b95a5",
+        "grid": "#31373f",
+    },
+}
 
 
 def color_of(slot: int, *, dark: bool) -> str:
