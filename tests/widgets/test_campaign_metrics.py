@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 from datetime import UTC, datetime
 
@@ -11,6 +12,7 @@ from livewidgets.core.kpi import FORMULAS, Kpis
 from livewidgets.core.order import Order
 from livewidgets.errors import NoRightsError, WindowError
 from livewidgets.live.client import Live
+from livewidgets.live.replay import replay
 from livewidgets.live.table import TableState
 from livewidgets.live.thread import io_thread
 from livewidgets.testing import wait_until
@@ -19,6 +21,7 @@ from livewidgets.widgets.campaign_metrics_source import Board, MetricsSource
 from livewidgets.widgets.campaign_metrics_tiles import MOST_CAPS, POINTS, TILES, whole
 from livewidgets.widgets.hub import hub
 from livewidgets.widgets.lease import Borrowed
+from livewidgets.widgets.live_bidding import LiveBidding
 from tests.widgets.conftest import Bench, MemoryLive, MemoryTable
 from tests.widgets.hub_page import HubPage
 
@@ -443,3 +446,35 @@ def test_with_the_sandbox_the_figures_are_those_of_the_database(sandbox, sandbox
         sandbox_db.execute("delete from calls where campaign_id = %s", [campaign])
         sandbox_db.execute("delete from targets where campaign_id = %s", [campaign])
         sandbox_db.execute("delete from campaigns where id = %s", [campaign])
+
+
+def test_a_recording_has_figures_too_and_says_that_it_has_no_caps(comms, tmp_path):
+    path = tmp_path / "calls.jsonl"
+    started = datetime.now(UTC)
+    row = call(1) | {"created_at": started.isoformat()}
+    header = {
+        "format": "livewidgets recording",
+        "format_version": 1,
+        "name": "calls",
+        "key": ["id"],
+        "columns": list(row),
+        "types": {"created_at": "timestamp with time zone"},
+        "order": ["-created_at"],
+        "limit": 5000,
+        "masked": False,
+        "started": started.timestamp(),
+        "version": 1,
+    }
+    lines = [header, {"at": 0.0, "up": [row], "more": False}]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with replay(path) as calls:
+        metrics = CampaignMetrics(calls)
+        page = HubPage(hub(), comms)
+        page.open(metrics.feed)
+        wait_until(lambda: page.rows(metrics.feed).get("incoming", {}).get("value") == 1, 10, "the figures")
+        assert page.meta(metrics.feed)["caps"]["error"]["message"]
+        metrics.close()
+        bids = LiveBidding(calls)
+        page.open(bids.feed)
+        wait_until(lambda: page.meta(bids.feed).get("denied"), 10, "what bids say of calls")
+        bids.close()
