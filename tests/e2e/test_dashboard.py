@@ -1,4 +1,4 @@
-"""The call centre, as `livewidgets demo` shows it."""
+"""The dashboards: the call centre as `livewidgets demo` shows it, and each of them with all that is on it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,33 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from livewidgets.sandbox.launcher import running
+from livewidgets import dashboards
+from livewidgets.demonstration import SANDBOX_VARIABLE
+from livewidgets.sandbox import launcher
+from livewidgets.sandbox.launcher import SandboxInfo, running
 from livewidgets.testing import wait_until
 
 from .hosts import expect_live
+
+#: What has to be live on each dashboard, and how many of it.
+ON_THEM = {
+    "call_center": {
+        "campaign-metrics": 1,
+        "call-tracker": 1,
+        "call-duration": 1,
+        "live-feed": 1,
+        "realtime-chart": 1,
+    },
+    "bidding": {"live-bidding": 1, "realtime-chart": 2},
+    "campaigns": {"campaign-metrics": 1, "realtime-chart": 2, "live-feed": 1},
+}
 
 
 @pytest.mark.timeout(180)
@@ -91,3 +108,67 @@ def expect_campaign_filter_to_work(page: Page) -> None:
     expect(names.filter(has_text=wanted).first).to_be_visible()
     choice.select_option(label="All campaigns")
     expect(names.filter(has_not_text=wanted).first).to_be_visible(timeout=30_000)
+
+
+@pytest.fixture(scope="module")
+def busy_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxInfo]:
+    info = launcher.launch(tmp_path_factory.mktemp("busy"), port=0, traffic=True, seed=7, speed=5)
+    yield info
+    launcher.stop(info)
+
+
+@pytest.fixture
+def said(page: Page) -> list[str]:
+    """What the page complains of."""
+    heard: list[str] = []
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    page.on("console", lambda message: heard.append(message.text) if message.type == "error" else None)
+    return heard
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("name", sorted(ON_THEM))
+def test_everything_on_a_dashboard_is_live(
+    name: str, page: Page, said: list[str], busy_sandbox: SandboxInfo, tmp_path: Path
+):
+    env = {SANDBOX_VARIABLE: str(busy_sandbox.data)}
+    with dashboards.serve(dashboards.find_notebook(name), env=env, log=tmp_path / "voila.log") as dashboard:
+        page.goto(f"{dashboard.url}?wall=1&theme=dark&campaign=Solar Consultations")
+        for component, count in ON_THEM[name].items():
+            live = page.locator(f".lw-{component}[data-state=live]")
+            expect(live).to_have_count(count, timeout=60_000)
+            expect(live.first).to_have_attribute("data-lw-theme", "dark")
+            expect(live.first).to_have_attribute("data-size", "wall")
+        expect(page.locator(".lw-online-status")).to_contain_text("Live")
+        expect(page.locator(".lw-active-users")).to_contain_text("you")
+        # The address has chosen, and a wall is filled without scrolling.
+        choice = page.get_by_label("Campaign", exact=True)
+        expect(choice.locator("option:checked")).to_have_text("Solar Consultations")
+        assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.get_by_role("button", name="For a desk").click()
+        page.get_by_role("button", name="Light colours").click()
+        for component in ON_THEM[name]:
+            first = page.locator(f".lw-{component}").first
+            expect(first).to_have_attribute("data-lw-theme", "light")
+            expect(first).to_have_attribute("data-size", "auto")
+        page.set_viewport_size({"width": 360, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert said == []
+
+
+@pytest.mark.timeout(180)
+def test_a_dashboard_whose_kernel_dies_starts_anew(page: Page, busy_sandbox: SandboxInfo, tmp_path: Path):
+    env = {SANDBOX_VARIABLE: str(busy_sandbox.data)}
+    notebook = dashboards.find_notebook("bidding")
+    with dashboards.serve(notebook, env=env, log=tmp_path / "voila.log") as dashboard:
+        page.goto(dashboard.url)
+        expect(page.locator(".lw-live-bidding[data-state=live]")).to_be_visible(timeout=60_000)
+        page.evaluate("window.before = true")
+        for kernel in psutil.Process(dashboard.process.pid).children():
+            kernel.kill()
+        expect(page.locator(".lw-alarm")).to_be_visible(timeout=10_000)
+        expect(page.get_by_role("button", name="Reload")).to_be_visible()
+        # Nobody stands in front of a wall: it reloads by itself.
+        page.wait_for_function("window.before === undefined", timeout=60_000)
+        expect(page.locator(".lw-live-bidding[data-state=live]")).to_be_visible(timeout=60_000)
