@@ -161,6 +161,16 @@ def test_what_came_while_nobody_looked_is_news_and_what_stood_before_is_not(
     table.close()
 
 
+def test_one_that_is_closed_at_once_follows_nothing(
+    live: Live, make_table: MakeTable, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = make_table(ALERTS)
+    for _ in range(20):
+        live.notifications.from_table(data.name).close()
+    eventually(lambda: live.tables == ())
+    assert caplog.text == ""
+
+
 def test_a_button_is_told_of_and_takes_its_notification_away(live: Live) -> None:
     pressed: list[NotificationAction] = []
     one = live.notify("Payment disputed", action=("Look", "look"))

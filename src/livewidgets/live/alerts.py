@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from livewidgets.core.change import Key, Patch, Row
-from livewidgets.errors import CommandError, LiveWidgetsError, NoRightsError, ReadOnlyError
+from livewidgets.errors import ClosedError, CommandError, LiveWidgetsError, NoRightsError, ReadOnlyError
 from livewidgets.live.notification import TYPES, NotificationState
 from livewidgets.live.request import TableState, TableStatus
 from livewidgets.live.subscription import Subscription
@@ -97,7 +98,8 @@ class Alerts(Subscription):
             # In one turn of the I/O thread: no row is both old and new.
             if table._replica.loaded:  # noqa: SLF001
                 self._settle()
-            self._tap = table._tap(self._take, self._take_status)  # noqa: SLF001
+            with suppress(ClosedError):  # it was closed before this turn came
+                self._tap = table._tap(self._take, self._take_status)  # noqa: SLF001
 
         if thread.is_current():
             begin()
