@@ -75,9 +75,9 @@ def make_bench(monkeypatch):
     """A source of figures on a bench, without a widget."""
 
     class MetricsBench(Bench):
-        def __init__(self, *rows, targets=None, state=TableState.LIVE, **board) -> None:
+        def __init__(self, *rows, targets=None, state=TableState.LIVE, begins=30.0, **board) -> None:
             super().__init__()
-            self.loop.now = 30.0
+            self.loop.now = begins
             monkeypatch.setattr(module.time, "time", self.wall)
             self.table = CallTable(rows, state=state)
             self.targets = None if targets is None else MemoryTable(name="targets", rows=targets)
@@ -168,6 +168,7 @@ def test_time_alone_moves_what_talks_and_nothing_else_is_sent(make_bench):
     bench = make_bench(
         call(1, status="in-progress", ended_at=None, connected_seconds=None, connected_at=at(-10)),
         tiles=("incoming", "acl"),
+        window="5m",
     )
     assert bench.rows["acl"]["value"] == 10
     bench.loop.run(5)
@@ -177,15 +178,15 @@ def test_time_alone_moves_what_talks_and_nothing_else_is_sent(make_bench):
     sent = sum(len(tick["to"]) for tick in bench.ticks)
     bench.loop.run(20)
     assert sum(len(tick["to"]) for tick in bench.ticks) == sent
-    bench.loop.run(3600)
+    bench.loop.run(360)
     assert bench.rows["incoming"]["value"] == 0
     assert bench.rows["acl"]["value"] is None
 
 
 def test_the_clock_stands_still_while_the_rows_are_stale(make_bench):
-    bench = make_bench(call(1, -3000), tiles=("incoming",))
+    bench = make_bench(call(1, -200), tiles=("incoming",), window="5m")
     bench.table.turn(TableState.STALE)
-    bench.loop.run(1200)
+    bench.loop.run(150)
     assert bench.rows["incoming"]["value"] == 1
     assert bench.meta["state"] == "stale"
     bench.table.turn(TableState.LIVE)
@@ -309,9 +310,10 @@ def test_caps_are_bounded_and_read_whatever_a_column_holds(make_bench):
 
 
 def test_another_day_begins_for_caps(make_bench):
-    bench = make_bench(call(1), targets=[target()])
+    # The bench's day is 16 hours from its end.
+    bench = make_bench(call(1, 57_400), targets=[target()], begins=57_540.0)
     assert bench.rows["cap:target-1:daily"]["value"] == 1
-    bench.loop.run(86_400)
+    bench.loop.run(90)
     assert bench.rows["cap:target-1:daily"]["value"] == 0
 
 
