@@ -185,6 +185,8 @@ def test_what_cannot_be_drawn_is_said_at_once(table):
             LiveFigure(table, **wrong)
     with pytest.raises(TypeError, match="it has: line"):
         LiveFigure(table, kind="pie")
+    with pytest.raises(TypeError, match="it has: auto, light, dark"):
+        LiveFigure(table, theme="pink")
     with pytest.raises(TypeError, match="LiveTable or a Live"):
         LiveFigure("calls")
     with pytest.raises(TypeError, match="narrow a LiveTable"):

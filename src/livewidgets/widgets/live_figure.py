@@ -32,7 +32,7 @@ except ImportError as error:
         "LiveFigure needs bqplot, which is not installed.", "Run: pip install 'livewidgets[plots]'"
     ) from error
 
-from livewidgets.widgets.live_figure_looks import INKS, STYLES, TONES, TONES_DARK, color_of, style_of
+from livewidgets.widgets.live_figure_looks import COLORS, INKS, STYLES, TONES, color_of, style_of
 from livewidgets.widgets.live_figure_picture import Drawn, Picture
 from livewidgets.widgets.live_figure_pulse import Pulse
 
@@ -69,7 +69,8 @@ class LiveFigure(bqplot.Figure):  # type: ignore[misc] # bqplot has no types
     height
         In pixels.
     theme
-        ``light`` or ``dark``, for the colours.
+        ``light`` or ``dark`` for colours that are made for it; ``auto`` for some that can be told on both, for bqplot
+        does not tell where it is drawn.
     **options
         What `bqplot.Figure` takes.
 
@@ -119,7 +120,7 @@ class LiveFigure(bqplot.Figure):  # type: ignore[misc] # bqplot has no types
         title: str | None = None,
         unit: str = "",
         height: int = 360,
-        theme: str = "light",
+        theme: str = "auto",
         **options: Any,  # noqa: ANN401
     ) -> None:
         if not isinstance(data, LiveTable | Live):
@@ -128,21 +129,23 @@ class LiveFigure(bqplot.Figure):  # type: ignore[misc] # bqplot has no types
             raise TypeError("`where` goes with a Live; narrow a LiveTable where it is made.")
         if kind not in KINDS:
             raise TypeError(f"LiveFigure has no kind {kind!r}; it has: {', '.join(KINDS)}.")
+        if theme not in COLORS:
+            raise TypeError(f"LiveFigure has no theme {theme!r}; it has: {', '.join(COLORS)}.")
         plan = WindowPlan.read(x=x, y=y, by=by, every=every, window=window, series=series)
         lines, marks = read_thresholds(thresholds), Marks(annotations, masked=masked)
         live = data if isinstance(data, Live) else data.live
         heading = plan.title(table if isinstance(data, Live) else data.name) if title is None else title
-        self._plan, self._kind, self._dark = plan, kind, theme == "dark"
+        self._plan = plan
         self._heading = heading
         self._picture: Picture | None = None
         self._pulse: Pulse | None = None
-        self._parts = _Parts(plan, kind, lines, unit, dark=self._dark)
+        self._parts = _Parts(plan, kind, lines, unit, theme)
         super().__init__(
             marks=self._parts.marks,
             axes=self._parts.axes,
             interaction=self._parts.brush,
             title=heading,
-            **{"legend_location": "top-left", "animation_duration": 0, **_dress(self._dark), **options},
+            **{"legend_location": "top-left", "animation_duration": 0, **_dress(theme), **options},
         )
         self.layout.height = f"{height}px"
         self._parts.brush.observe(self._brushed, "selected")
@@ -253,9 +256,9 @@ class _Parts:
     """What a figure is made of, and how a picture is put into it."""
 
     def __init__(
-        self, plan: WindowPlan, kind: str, thresholds: list[dict[str, Any]], unit: str, *, dark: bool
+        self, plan: WindowPlan, kind: str, thresholds: list[dict[str, Any]], unit: str, theme: str
     ) -> None:
-        self._dark = dark
+        self._theme = theme
         self._bars = kind in ("bar", "stacked")
         self.x, self.y = bqplot.DateScale(), bqplot.LinearScale()
         scales = {"x": self.x, "y": self.y}
@@ -285,7 +288,7 @@ class _Parts:
             ]
         for mark in self._data:
             mark.tooltip = self._tip
-        tones = TONES_DARK if dark else TONES
+        tones = TONES[theme]
         self._lines = [
             bqplot.Lines(
                 x=nothing,
@@ -314,7 +317,7 @@ class _Parts:
         self._notes.tooltip = self._note_tip
         self._notes.display_names = False
         self.marks = [*self._data, *self._lines, self._notes]
-        ink = INKS[dark]
+        ink = INKS[theme]
         axis = {"color": ink["line"], "label_color": ink["line"], "tick_style": {"fill": ink["muted"]}}
         self.axes = [
             bqplot.Axis(scale=self.x, grid_lines="none", tick_format=_moments(plan), **axis),
@@ -365,11 +368,11 @@ class _Parts:
             # A bar of nothing is none. Of one series bqplot makes one dimension.
             y=np.squeeze(np.nan_to_num(y) if self._bars else y, axis=0 if len(y) == 1 else ()),
             labels=[one.name for one in found],
-            colors=[color_of(one.slot, dark=self._dark) for one in found] or ["#6b7280"],
+            colors=[color_of(one.slot, self._theme) for one in found] or ["#6b7280"],
         )
 
     def _note(self, picture: Picture) -> None:
-        tones = TONES_DARK if self._dark else TONES
+        tones = TONES[self._theme]
         top = float(np.nanmax(picture.y)) if picture.y.size and not np.isnan(picture.y).all() else 1.0
         moments = np.array([round(1000 * mark.at) for mark in picture.marks], dtype="datetime64[ms]")
         _put(
@@ -382,8 +385,8 @@ class _Parts:
         )
 
 
-def _dress(dark: bool) -> dict[str, Any]:
-    ink = INKS[dark]
+def _dress(theme: str) -> dict[str, Any]:
+    ink = INKS[theme]
     return {
         "background_style": {"fill": ink["surface"]},
         "title_style": {"fill": ink["text"], "font-size": "15px", "font-weight": "600"},
