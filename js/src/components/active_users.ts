@@ -1,8 +1,10 @@
 /** Who is here: faces in a row, how many, and the list of them all. It never sees a model, and loads no picture. */
+
 import { everySecond } from "../lib/clock";
 import { icon, make, painter, setAttributes, setText, show } from "../lib/dom";
+import { isVouched, keepFacts } from "../lib/facts";
 import { age, count, fullMoment, text } from "../lib/format";
-import { type Health, type HealthFacts, health, knownUntil } from "../lib/health";
+import { type Health, health, knownUntil } from "../lib/health";
 import {
   comings,
   faces,
@@ -123,7 +125,8 @@ export function activeUsers(
   signal: AbortSignal,
   clock: () => number = () => Date.now(),
 ): View<ActiveUsersOptions> {
-  const facts: HealthFacts = { link: null, meta: null, vouched: false, since: clock(), lost: null };
+  const kept = keepFacts(() => paint(), clock);
+  const { facts } = kept;
   let options = DEFAULTS;
   let people: Person[] = [];
   let told: Person[] | null = null;
@@ -197,7 +200,7 @@ export function activeUsers(
 
   function draw(): void {
     const verdict = health(facts, clock());
-    const known = people.length > 0 || (facts.vouched && facts.meta?.state === "live");
+    const known = people.length > 0 || isVouched(facts);
     const [shown, rest] = faces(people, total(), options.most);
     shades = shadesOf(people, shades);
     root.setAttribute("aria-label", options.title || "Who is here");
@@ -272,7 +275,7 @@ export function activeUsers(
       const said = comings(told, people);
       if (said) setText(announced, said);
     }
-    if (facts.vouched && facts.meta?.state === "live") told = people;
+    if (isVouched(facts)) told = people;
   }, ANNOUNCE_MS);
   signal.addEventListener("abort", () => window.clearInterval(announcer), { once: true });
   watchTheme(() => applyLooks(root, options), signal);
@@ -283,20 +286,13 @@ export function activeUsers(
       applyLooks(root, options);
       paint();
     },
-    setFeed({ rows, changed, meta, vouched }) {
-      facts.meta = meta;
-      facts.vouched = vouched;
+    setFeed(update) {
+      const { rows, changed } = update;
       if (changed === null || changed.size > 0) people = readPeople(rows);
       setAttributes(root, { "data-people": people.length });
-      paint();
+      kept.setFeed(update);
     },
-    setLink(link) {
-      facts.link = link;
-      paint();
-    },
-    setLost(lost) {
-      facts.lost = lost;
-      paint();
-    },
+    setLink: kept.setLink,
+    setLost: kept.setLost,
   };
 }

@@ -1,4 +1,5 @@
 /** Timers of the calls of this moment. It sees rows, meta, the link's status and its options; never a model. */
+
 import { icon, make, setAttributes, setIcon, setText, show } from "../lib/dom";
 import {
   type Durations,
@@ -9,10 +10,11 @@ import {
   type LiveCall,
   readLiveCalls,
 } from "../lib/durations";
+import { isVouched } from "../lib/facts";
 import { count, DASH, duration } from "../lib/format";
 import type { Meta } from "../lib/protocol";
 import { type DurationRow, durationRow, GRADES } from "./call_duration_row";
-import { isVouched, type ShellOptions, shell, type View } from "./shell";
+import { type ShellOptions, shell, type View } from "./shell";
 
 export interface CallDurationOptions extends ShellOptions {
   /** Seconds; 0 for never. */

@@ -1,4 +1,5 @@
 /** The board of calls. It sees rows, meta, the link's status and its options; never a model. */
+
 import {
   type Call,
   comparator,
@@ -10,12 +11,13 @@ import {
   sortText,
 } from "../lib/calls";
 import { make, setText, show } from "../lib/dom";
+import { isVouched } from "../lib/facts";
 import { count } from "../lib/format";
 import type { Meta } from "../lib/protocol";
 import { callFilters } from "./call_filters";
 import { callGrid } from "./call_grid";
 import { COLUMNS, type RowContext } from "./call_row";
-import { isVouched, type ShellOptions, shell, type View } from "./shell";
+import { type ShellOptions, shell, type View } from "./shell";
 
 export interface CallTrackerOptions extends ShellOptions {
   /** Seconds an ended call stays; null for ever. */

@@ -2,9 +2,11 @@
  * The head of a dashboard: its title, the buttons for theme and wall, and what is said when its kernel is gone. Below
  * it other widgets stand in a grid; here is only what concerns the page as a whole.
  */
+
 import { everySecond } from "../lib/clock";
 import { icon, make, painter, setIcon, setText, show } from "../lib/dom";
-import { type HealthFacts, health } from "../lib/health";
+import { keepFacts } from "../lib/facts";
+import { health } from "../lib/health";
 import { isWall, readAddress, wishedTheme, wishTheme, wishWall } from "../lib/page_wish";
 import { reloadAt } from "../lib/revival";
 import { applyLooks, pageTheme, watchTheme } from "../lib/theme";
@@ -39,7 +41,8 @@ export function dashboard(
   signal: AbortSignal,
   clock: () => number = () => Date.now(),
 ): View<ShellOptions> {
-  const facts: HealthFacts = { link: null, meta: null, vouched: false, since: clock(), lost: null };
+  const kept = keepFacts(() => paint(), clock);
+  const { facts } = kept;
   let options: ShellOptions = { title: "", theme: "auto", size: "auto" };
   let answeringSince: number | null = null;
   let askedAt = 0;
@@ -138,18 +141,8 @@ export function dashboard(
       applyLooks(root, options);
       paint();
     },
-    setFeed({ meta, vouched }) {
-      facts.meta = meta;
-      facts.vouched = vouched;
-      paint();
-    },
-    setLink(link) {
-      facts.link = link;
-      paint();
-    },
-    setLost(trouble) {
-      facts.lost = trouble;
-      paint();
-    },
+    setFeed: kept.setFeed,
+    setLink: kept.setLink,
+    setLost: kept.setLost,
   };
 }

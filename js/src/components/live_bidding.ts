@@ -1,5 +1,7 @@
 /** The board of bids. It sees rows, meta, the link's status and its options; never a model. */
+
 import { make, setAttributes, setText, show } from "../lib/dom";
+import { isVouched } from "../lib/facts";
 import { count } from "../lib/format";
 import type { Health } from "../lib/health";
 import {
@@ -16,7 +18,7 @@ import {
 } from "../lib/live_bidding";
 import type { Json, Trouble } from "../lib/protocol";
 import { type BidContext, type BidRow, bidRow } from "./bid_row";
-import { isVouched, type ShellOptions, shell, type View } from "./shell";
+import { type ShellOptions, shell, type View } from "./shell";
 
 export interface LiveBiddingOptions extends ShellOptions {
   step: string;

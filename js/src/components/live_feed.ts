@@ -1,13 +1,15 @@
 /** The feed of what happens. It sees rows, meta, the link's status and its options; never a model. */
+
 import { type Activity, ActivityList, accepts, cellsOf, newerThan } from "../lib/activity";
 import { copyText } from "../lib/clipboard";
 import { icon, make, setText, show } from "../lib/dom";
+import { isVouched } from "../lib/facts";
 import { count } from "../lib/format";
 import type { Meta, Trouble } from "../lib/protocol";
 import { tabSeparated } from "../lib/tsv";
 import { feedList } from "./live_feed_list";
 import { feedTools } from "./live_feed_tools";
-import { isVouched, type ShellOptions, shell, type View } from "./shell";
+import { type ShellOptions, shell, type View } from "./shell";
 
 export interface LiveFeedOptions extends ShellOptions {
   selected: string | null;

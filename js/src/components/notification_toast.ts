@@ -1,8 +1,10 @@
 /** What the user is told: toasts at a corner of the page, and in the view's own place a quiet bell with the list. */
+
 import { everySecond } from "../lib/clock";
 import { icon, make, painter, setText, show } from "../lib/dom";
+import { keepFacts } from "../lib/facts";
 import { count, text } from "../lib/format";
-import { type HealthFacts, health, knownUntil } from "../lib/health";
+import { health, knownUntil } from "../lib/health";
 import { isUnread, type Notice, newestFirst, readNotice } from "../lib/notices";
 import type { Json } from "../lib/protocol";
 import { applyLooks, watchTheme } from "../lib/theme";
@@ -52,7 +54,8 @@ export function notificationToast(
   signal: AbortSignal,
   clock: () => number = () => Date.now(),
 ): View<NotificationToastOptions> {
-  const facts: HealthFacts = { link: null, meta: null, vouched: false, since: clock(), lost: null };
+  const kept = keepFacts(() => paint(), clock);
+  const { facts } = kept;
   let options = DEFAULTS;
   let notices = new Map<string, Notice>();
   let open = false;
@@ -223,9 +226,8 @@ export function notificationToast(
       applyLooks(root, options);
       paint();
     },
-    setFeed({ rows, changed, meta, vouched }) {
-      facts.meta = meta;
-      facts.vouched = vouched;
+    setFeed(update) {
+      const { rows, changed, meta, vouched } = update;
       const before = notices;
       notices = new Map();
       for (const [name, row] of rows) {
@@ -236,15 +238,9 @@ export function notificationToast(
       const connection = meta?.connection;
       if (typeof connection === "string" && vouched) membership.update(connection, notices, now());
       read();
-      paint();
+      kept.setFeed(update);
     },
-    setLink(link) {
-      facts.link = link;
-      paint();
-    },
-    setLost(lost) {
-      facts.lost = lost;
-      paint();
-    },
+    setLink: kept.setLink,
+    setLost: kept.setLost,
   };
 }

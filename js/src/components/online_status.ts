@@ -1,9 +1,10 @@
 /** The pill that says whether anything on this page can be believed, and why not. Never sees a model. */
+
 import { everySecond } from "../lib/clock";
 import { type Leg, type Overview, overview, readUpstream } from "../lib/connection";
 import { icon, make, painter, setIcon, setText, show } from "../lib/dom";
+import { keepFacts } from "../lib/facts";
 import { count, text } from "../lib/format";
-import type { HealthFacts } from "../lib/health";
 import type { Trouble } from "../lib/protocol";
 import { applyLooks, watchTheme } from "../lib/theme";
 import type { View } from "./shell";
@@ -30,7 +31,8 @@ export function onlineStatus(
   signal: AbortSignal,
   clock: () => number = () => Date.now(),
 ): View<OnlineStatusOptions> {
-  const facts: HealthFacts = { link: null, meta: null, vouched: false, since: clock(), lost: null };
+  const kept = keepFacts(() => paint(), clock);
+  const { facts } = kept;
   let options: OnlineStatusOptions = { theme: "auto", size: "auto", compact: false };
   let open = false;
   let retrying = false;
@@ -185,18 +187,8 @@ export function onlineStatus(
       applyLooks(root, options);
       paint();
     },
-    setFeed({ meta, vouched }) {
-      facts.meta = meta;
-      facts.vouched = vouched;
-      paint();
-    },
-    setLink(link) {
-      facts.link = link;
-      paint();
-    },
-    setLost(lost) {
-      facts.lost = lost;
-      paint();
-    },
+    setFeed: kept.setFeed,
+    setLink: kept.setLink,
+    setLost: kept.setLost,
   };
 }

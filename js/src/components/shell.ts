@@ -2,12 +2,12 @@
  * What all components have around their content: heading, state mark, banner, skeleton, empty words, foot. It knows
  * how live the view is; the component knows what is in it.
  */
+
 import { everySecond } from "../lib/clock";
 import { make, painter, setText, show } from "../lib/dom";
-import type { LinkStatus } from "../lib/exchange";
-import type { FeedUpdate } from "../lib/feed";
-import { type Health, type HealthFacts, health, knownUntil } from "../lib/health";
-import type { Meta, Trouble } from "../lib/protocol";
+import { type Facts, keepFacts } from "../lib/facts";
+import { type Health, health, knownUntil } from "../lib/health";
+import type { Meta } from "../lib/protocol";
 import { applyLooks, watchTheme } from "../lib/theme";
 import { stateMark } from "./state_mark";
 
@@ -19,12 +19,8 @@ export interface ShellOptions {
 }
 
 /** What the adapter tells a view. */
-export interface View<Options> {
+export interface View<Options> extends Omit<Facts, "facts"> {
   setOptions(options: Options): void;
-  setFeed(update: FeedUpdate): void;
-  setLink(link: LinkStatus): void;
-  /** The hub was not found. */
-  setLost(trouble: Trouble): void;
 }
 
 export interface ShellContent {
@@ -50,14 +46,13 @@ export interface ShellContent {
   foot?(meta: Meta | null): string;
 }
 
-export interface Shell {
+export interface Shell extends Facts {
   /** Beside the title, for a count. */
   aside: HTMLElement;
   /** Below the title; hidden by the component as it likes. */
   tools: HTMLElement;
   /** The content. */
   content: HTMLElement;
-  facts: Readonly<HealthFacts>;
   /** The kernel's time in ms up to which the rows are known to be right. */
   now(): number;
   /** Ask for a paint in the next frame. */
@@ -65,10 +60,6 @@ export interface Shell {
   /** Say something to a screen reader. */
   announce(words: string): void;
   setOptions(options: ShellOptions): void;
-  /** Take the meta of an update and paint; the component takes the rows before. */
-  setFeed(update: FeedUpdate): void;
-  setLink(link: LinkStatus): void;
-  setLost(trouble: Trouble): void;
 }
 
 const WAITING: ReadonlySet<Health["state"]> = new Set(["connecting", "loading", "catching-up"]);
@@ -80,7 +71,8 @@ export function shell(
   signal: AbortSignal,
   clock: () => number = () => Date.now(),
 ): Shell {
-  const facts: HealthFacts = { link: null, meta: null, vouched: false, since: clock(), lost: null };
+  const kept = keepFacts(() => paint(), clock);
+  const { facts } = kept;
   let options: ShellOptions = { title: "", theme: "auto", size: "auto" };
   const title = make("h3", "lw-title", { dir: "auto" });
   const aside = make("span", "lw-aside");
@@ -167,23 +159,8 @@ export function shell(
       applyLooks(root, options);
       paint();
     },
-    setFeed({ meta, vouched }) {
-      facts.meta = meta;
-      facts.vouched = vouched;
-      paint();
-    },
-    setLink(link) {
-      facts.link = link;
-      paint();
-    },
-    setLost(trouble) {
-      facts.lost = trouble;
-      paint();
-    },
+    setFeed: kept.setFeed,
+    setLink: kept.setLink,
+    setLost: kept.setLost,
   };
-}
-
-/** The first snapshot came and said that all is well: now nothing means nothing. */
-export function isVouched(facts: Readonly<HealthFacts>): boolean {
-  return facts.vouched && facts.meta?.state === "live";
 }
