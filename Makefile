@@ -7,7 +7,7 @@ STAMPS := .make
 FRONT_END := $(shell find js -path js/node_modules -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench dev setup browser format lock clean
+.PHONY: help demo test check bench dev docs setup browser format lock clean
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ dev: setup ## JupyterLab on the notebooks, with front-end sources watched
 	@$(BIN)/python hatch_build.py run watch & watcher=$$!; trap "kill $$watcher" EXIT; \
 	ANYWIDGET_HMR=1 $(BIN)/jupyter lab --notebook-dir notebooks
 
+docs: setup ## build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 format: setup ## let ruff and biome rewrite the sources
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -43,7 +46,7 @@ lock: setup ## pin the newest Python packages that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --upgrade --no-header pyproject.toml -o requirements.lock
 
 clean: ## remove everything that was installed or built
-	rm -rf .venv $(STAMPS) js/node_modules src/livewidgets/static dist
+	rm -rf .venv $(STAMPS) js/node_modules src/livewidgets/static dist site
 
 setup: $(STAMPS)/python $(STAMPS)/bundles $(STAMPS)/package
 

@@ -17,6 +17,7 @@ TESTS = ROOT / "tests"
 TESTED_IN = {
     "__init__": "test_public",
     "__main__": "test_cli",
+    "component": "e2e/test_own_component",
     "demonstration": "e2e/test_dashboard",
     "dashboards": "e2e/test_dashboard",
     "doctor/case": "doctor/test_way",
