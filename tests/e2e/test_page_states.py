@@ -193,7 +193,7 @@ def test_a_busy_kernel_is_told_from_a_killed_one(lab, page, db, cuts):
     shows(page, insert(db))
     watch.says("live", since=blocked + 6, within=3)
     # A cell that holds the interpreter: not even beats come.
-    held = hold_kernel(page, "import ctypes; ctypes.PyDLL(None).sleep(6)")
+    held = hold_kernel(page, "import ctypes; time.sleep(0.5); ctypes.PyDLL(None).sleep(6)")
     watch.leaves("live", since=held, within=3)
     assert {state for _, state in watch.states(held)} == {"busy"}
     watch.says("live", since=held + 5, within=4)
