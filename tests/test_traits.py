@@ -10,6 +10,7 @@ import livewidgets
 from livewidgets.traits import Choice, Count, Flag, Number, OptionalText, Owner, Pixels, Text, Texts, owner_of
 from livewidgets.widgets.call_tracker import CallTracker
 from livewidgets.widgets.online_status import OnlineStatus
+from livewidgets.widgets.realtime_chart import RealtimeChart
 
 PACKAGE = Path(livewidgets.__file__).parent
 
@@ -28,7 +29,7 @@ def test_traits_are_tagged_for_sync_in_one_place_only():
     assert tagged == {"traits.py"}
 
 
-@pytest.mark.parametrize("kind", [CallTracker, OnlineStatus])
+@pytest.mark.parametrize("kind", [CallTracker, OnlineStatus, RealtimeChart])
 def test_every_trait_of_a_component_says_who_owns_it_and_what_it_is(kind):
     ours = {
         name: trait
