@@ -27,6 +27,7 @@ table = live.table("campaigns", order="name").ready()
 seen = []
 subscription = table.on_change(seen.append)
 tracker = lw.CallTracker(live)
+hook = live.on("edited", "*", seen.append, table="calls").ready()
 thread, line = io_thread(), hub()
 def threads(): return sorted(t.name for t in threading.enumerate() if t.name.startswith("livewidgets"))
 before = threads()
@@ -45,6 +46,14 @@ other = live.table("campaigns", order="name").ready()
 assert isinstance(table, LiveTable) and isinstance(other, LiveTable)
 assert other.rows() == table.rows()
 other.close()
+# What is numbered goes on being numbered: neither a topic nor a label is given twice.
+joined = set(live._upstream._wire._client.channels)
+another = live.table("campaigns", order="-name", limit=NUMBER).ready()
+second = live.on("edited", "*", seen.append, table="calls").ready()
+assert len(set(live._upstream._wire._client.channels) - joined) == 2, "a topic was given twice"
+assert second._source.joiner._label != hook._source.joiner._label, "a label was given twice"
+second.close()
+another.close()
 made = lw.CallTracker(live)
 assert made.hub is tracker.hub
 made.close()
@@ -130,6 +139,7 @@ def kernel(tmp_path: Path, sandbox: Any) -> Iterator[Kernel]:
         ["widgets/call_tracker.py", "widgets/exchange.py"],
         ["core/replica.py", "core/mutation_queue.py", "core/mutation_overlay.py"],
         ["live/upstream.py", "live/writes.py", "live/presence.py", "live/room.py"],
+        ["live/channel.py", "live/joiner.py"],
     ],
     ids=lambda names: "+".join(Path(name).stem for name in names),
 )
@@ -137,7 +147,7 @@ def test_an_edited_module_breaks_nothing(kernel: Kernel, names: list[str]) -> No
     for turn in range(2):
         for name in names:
             kernel.edit(name)
-        said = kernel.run(f"NAME = ' {turn}'\n" + CHECK)
+        said = kernel.run(f"NAME = ' {turn}'; NUMBER = {turn + 1}\n" + CHECK)
         assert said.startswith("right"), said
     modules = ["livewidgets." + name[:-3].replace("/", ".") for name in names]
     assert "True" in kernel.run(

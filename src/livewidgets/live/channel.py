@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from livewidgets.core.change import Change, ChangeKind
 from livewidgets.errors import LiveWidgetsError, UnreachableError
+from livewidgets.live.kept import kept
 
 if TYPE_CHECKING:
     from realtime import AsyncRealtimeChannel
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from livewidgets.live.wire import Wire
 
-_count = itertools.count(1)
+# A reload must not begin anew: a topic would be used twice.
+_count = kept(__name__, lambda: itertools.count(1))
 
 
 class ChannelListener(Protocol):

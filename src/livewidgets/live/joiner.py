@@ -19,6 +19,7 @@ from livewidgets.errors import (
     TableError,
 )
 from livewidgets.live.channel import Channel
+from livewidgets.live.kept import kept
 
 if TYPE_CHECKING:
     from livewidgets.live.upstream import Upstream
@@ -28,7 +29,8 @@ logger = logging.getLogger(__name__)
 
 C = TypeVar("C", bound=Channel)
 
-_count = itertools.count(1)
+# A reload must not begin anew: two that are joined would be counted as one.
+_count = kept(__name__, lambda: itertools.count(1))
 
 
 class Joiner(Generic[C]):
