@@ -29,9 +29,7 @@ class Parts:
         # One mark for each pattern: a line's colour may not be the only sign.
         if self._bars:
             style = "grouped" if kind == "bar" else "stacked"
-            self._data = [
-                bqplot.Bars(x=nothing, y=[[]], scales=scales, type=style, display_legend=True, padding=0.15)
-            ]
+            self._data = [bqplot.Bars(x=nothing, y=[[]], scales=scales, type=style, padding=0.15)]
         else:
             look: dict[str, Any] = {"interpolation": "step-after"} if kind == "step" else {}
             if kind == "area":
@@ -42,7 +40,6 @@ class Parts:
                     y=[[]],
                     scales=scales,
                     line_style=style,
-                    display_legend=True,
                     visible=False,
                     **look,
                 )
@@ -126,6 +123,8 @@ class Parts:
         _put(
             mark,
             visible=bool(rows) and len(picture.x) > 0,
+            # In its legend bqplot makes up names for what has none, hidden or not.
+            display_legend=bool(rows),
             x=picture.x,
             # A bar of nothing is none. Of one series bqplot makes one dimension.
             y=np.squeeze(np.nan_to_num(y) if self._bars else y, axis=0 if len(y) == 1 else ()),
