@@ -75,6 +75,7 @@ TESTED_IN = {
     "widgets/cells": "widgets/test_call_tracker",
     "widgets/comm_line": "widgets/test_kernel",
     "widgets/lookup": "widgets/test_call_tracker",
+    "widgets/of_campaign": "widgets/test_call_tracker",
     "widgets/probe": "widgets/test_exchange",
 }
 

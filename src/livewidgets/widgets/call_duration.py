@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
-
-import traitlets
 
 from livewidgets.core.call_status import has_ended, normal_status
 from livewidgets.core.change import Key, Patch, Row
@@ -14,11 +12,11 @@ from livewidgets.live.client import Live
 from livewidgets.live.table import LiveTable
 from livewidgets.traits import Flag, Number, OptionalText, Owner, Pixels, Text
 from livewidgets.widgets.assets import bundle
-from livewidgets.widgets.base import LiveWidget
 from livewidgets.widgets.calls import masked_caller, open_caller
 from livewidgets.widgets.exchange import OpenFeed
-from livewidgets.widgets.lease import Borrowed, Lease, own
+from livewidgets.widgets.lease import Borrowed, Lease
 from livewidgets.widgets.lookup import Lookup, open_lookup
+from livewidgets.widgets.of_campaign import OfCampaign, own_of_campaign
 from livewidgets.widgets.tables import TablesSource
 
 #: What the page gets of each call, in this order.
@@ -93,7 +91,7 @@ class LiveCallSource(TablesSource):
         )
 
 
-class CallDuration(LiveWidget):
+class CallDuration(OfCampaign):
     """Shows how long the calls of this moment last: the longest first, with the average and how many there are.
 
     The timers tick in the page: a call costs a message when it connects and one when it ends. They stop where the
@@ -135,7 +133,6 @@ class CallDuration(LiveWidget):
         False, owner=Owner.KERNEL, help="Show calls that wait or ring too, with how long they have."
     )
     compact = Flag(False, owner=Owner.KERNEL, help="Only the longest, the average and how many.")
-    campaign_id = traitlets.Any(None, allow_none=True, help="Only this campaign's calls.").tag(option=True)
 
     selected = OptionalText(owner=Owner.VIEW, help="The id of the selected call, or None.")
 
@@ -147,14 +144,7 @@ class CallDuration(LiveWidget):
         masked: bool = True,
         **options: Any,  # noqa: ANN401
     ) -> None:
-        if not isinstance(data, Live | LiveTable):
-            raise TypeError(f"CallDuration takes a Live or a LiveTable of calls, not {type(data).__name__}.")
-        if campaign_id is not None and isinstance(data, LiveTable):
-            raise TypeError(
-                '`campaign_id` goes with a Live; narrow a LiveTable with live.table("calls", where={...}).'
-            )
-        self._live = data if isinstance(data, Live) else data.live
-        self._owned = isinstance(data, Live)
+        self._take(data, campaign_id)
         calls = Borrowed(data) if isinstance(data, LiveTable) else self._campaign(campaign_id)
         names = {column: open_lookup(self._live, table, name) for column, (table, name) in _NAMES.items()}
         self._calls = LiveCallSource(calls, names, masked=masked)
@@ -166,23 +156,14 @@ class CallDuration(LiveWidget):
 
     def _campaign(self, campaign_id: object) -> Lease:
         # Not the newest calls of all: the longest may be older than those.
-        where: dict[str, Any] = {"ended_at": None}
-        if campaign_id is None:
-            return own(self._live, "calls", where=where, order="-created_at", limit=WINDOW)
-        where["campaign_id"] = campaign_id
-        return own(
-            self._live, "calls", where=where, fixed=("campaign_id",), order="-created_at", limit=WINDOW
+        living = {"ended_at": None}
+        return own_of_campaign(
+            self._live, "calls", campaign_id, where=living, order="-created_at", limit=WINDOW
         )
 
-    @traitlets.observe("campaign_id")
-    def _changed_campaign(self, change: Mapping[str, Any]) -> None:
-        if self.comm is None:
-            return  # being made
-        if not self._owned:
-            raise TypeError("This view was given its table; `campaign_id` goes with a Live.")
-        calls = self._campaign(change["new"])
-        self.selected = None
-        self._line.refresh(self.feed, lambda: self._calls.swap("calls", calls))
+    def _turn_to(self, campaign_id: object) -> Callable[[], object]:
+        calls = self._campaign(campaign_id)
+        return lambda: self._calls.swap("calls", calls)
 
     def _release(self) -> None:
         self._calls.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import traitlets
@@ -14,11 +14,11 @@ from livewidgets.live.client import Live
 from livewidgets.live.table import LiveTable
 from livewidgets.traits import Flag, Number, OptionalText, Owner, Pixels, Text, Texts
 from livewidgets.widgets.assets import bundle
-from livewidgets.widgets.base import LiveWidget
 from livewidgets.widgets.calls import COLUMNS, Board, call_cells, masked_caller, number_of, open_caller
 from livewidgets.widgets.exchange import OpenFeed
 from livewidgets.widgets.lease import Borrowed, Lease, own
 from livewidgets.widgets.lookup import Lookup, open_lookup
+from livewidgets.widgets.of_campaign import OfCampaign, own_of_campaign
 from livewidgets.widgets.tables import TablesSource
 
 #: The newest calls that are followed where the tracker opens the table itself.
@@ -129,7 +129,7 @@ class CallSource(TablesSource):
         self._wind(feed)
 
 
-class CallTracker(LiveWidget):
+class CallTracker(OfCampaign):
     """Shows calls as they come in, ring, connect and end.
 
     Parameters
@@ -165,7 +165,6 @@ class CallTracker(LiveWidget):
     )
     money = Flag(True, owner=Owner.KERNEL, help="Show bids and revenue.")
     height = Pixels(420, least=80, owner=Owner.KERNEL, help="Height of the list in pixels.")
-    campaign_id = traitlets.Any(None, allow_none=True, help="Only this campaign's calls.").tag(option=True)
 
     selected = OptionalText(owner=Owner.VIEW, help="The id of the selected call, or None.")
     search = Text(owner=Owner.VIEW, help="What the calls shown must contain.")
@@ -181,14 +180,7 @@ class CallTracker(LiveWidget):
         masked: bool = True,
         **options: Any,  # noqa: ANN401
     ) -> None:
-        if not isinstance(data, Live | LiveTable):
-            raise TypeError(f"CallTracker takes a Live or a LiveTable of calls, not {type(data).__name__}.")
-        if campaign_id is not None and isinstance(data, LiveTable):
-            raise TypeError(
-                '`campaign_id` goes with a Live; narrow a LiveTable with live.table("calls", where={...}).'
-            )
-        self._live = data if isinstance(data, Live) else data.live
-        self._owned = isinstance(data, Live)
+        self._take(data, campaign_id)
         calls = Borrowed(data) if isinstance(data, LiveTable) else self._campaign(campaign_id)
         names = {column: open_lookup(self._live, table, name) for column, (table, name) in NAMES.items()}
         self._calls = CallSource(calls, names, self._bids(bids), linger=30.0, masked=masked)
@@ -200,16 +192,11 @@ class CallTracker(LiveWidget):
         self._changed_linger()
 
     def _campaign(self, campaign_id: object) -> Lease:
-        if campaign_id is None:
-            return own(self._live, "calls", order="-created_at", limit=WINDOW)
-        return own(
-            self._live,
-            "calls",
-            where={"campaign_id": campaign_id},
-            fixed=("campaign_id",),
-            order="-created_at",
-            limit=WINDOW,
-        )
+        return own_of_campaign(self._live, "calls", campaign_id, order="-created_at", limit=WINDOW)
+
+    def _turn_to(self, campaign_id: object) -> Callable[[], object]:
+        calls = self._campaign(campaign_id)
+        return lambda: self._calls.swap("calls", calls)
 
     def _bids(self, bids: LiveTable | bool) -> Lookup:
         columns = ("adjusted_amount", "amount")
@@ -225,16 +212,6 @@ class CallTracker(LiveWidget):
         linger = self.linger
         if self.comm is not None and self._calls.linger != linger:
             self._line.refresh(self.feed, lambda: setattr(self._calls, "linger", linger))
-
-    @traitlets.observe("campaign_id")
-    def _changed_campaign(self, change: Mapping[str, Any]) -> None:
-        if self.comm is None:
-            return  # being made
-        if not self._owned:
-            raise TypeError("This tracker was given its table; `campaign_id` goes with a Live.")
-        calls = self._campaign(change["new"])
-        self.selected = None
-        self._line.refresh(self.feed, lambda: self._calls.swap("calls", calls))
 
     def _release(self) -> None:
         self._calls.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,16 +18,16 @@ from livewidgets.live.table import LiveTable
 from livewidgets.live.thread import io_thread
 from livewidgets.traits import Owner, Text
 from livewidgets.widgets.assets import bundle
-from livewidgets.widgets.base import LiveWidget
 from livewidgets.widgets.campaign_metrics_source import Board, MetricsSource
 from livewidgets.widgets.campaign_metrics_tiles import CAPS, TILES
-from livewidgets.widgets.lease import Borrowed, Lease, own
+from livewidgets.widgets.lease import Borrowed, Lease
+from livewidgets.widgets.of_campaign import OfCampaign, own_of_campaign
 
 #: The newest calls that are followed where the component opens the table itself.
 CALLS = 20_000
 
 
-class CampaignMetrics(LiveWidget):
+class CampaignMetrics(OfCampaign):
     """Shows the figures of calls over a sliding window, each against its target and against the window before.
 
     Tiles say it where the rows that are followed do not reach back far enough.
@@ -76,7 +76,6 @@ class CampaignMetrics(LiveWidget):
     zone: Any = traitlets.Unicode(
         "UTC", help="Whose days count for daily caps, such as ``America/New_York``."
     ).tag(option=True)
-    campaign_id = traitlets.Any(None, allow_none=True, help="Only this campaign's calls.").tag(option=True)
 
     def __init__(
         self,
@@ -86,16 +85,7 @@ class CampaignMetrics(LiveWidget):
         caps: LiveTable | bool = True,
         **options: Any,  # noqa: ANN401
     ) -> None:
-        if not isinstance(data, Live | LiveTable):
-            raise TypeError(
-                f"CampaignMetrics takes a Live or a LiveTable of calls, not {type(data).__name__}."
-            )
-        if campaign_id is not None and isinstance(data, LiveTable):
-            raise TypeError(
-                '`campaign_id` goes with a Live; narrow a LiveTable with live.table("calls", where={...}).'
-            )
-        self._live = data if isinstance(data, Live) else data.live
-        self._owned = isinstance(data, Live)
+        self._take(data, campaign_id)
         self._given_caps = caps if isinstance(caps, LiveTable) else None
         calls = Borrowed(data) if isinstance(data, LiveTable) else self._calls_of(campaign_id)
         self._calls = calls
@@ -156,16 +146,23 @@ class CampaignMetrics(LiveWidget):
             thread.run(rest(), timeout)
 
     def _calls_of(self, campaign_id: object) -> Lease:
-        if campaign_id is None:
-            return own(self._live, "calls", order="-created_at", limit=CALLS)
-        where = {"campaign_id": campaign_id}
-        return own(self._live, "calls", where=where, fixed=("campaign_id",), order="-created_at", limit=CALLS)
+        return own_of_campaign(self._live, "calls", campaign_id, order="-created_at", limit=CALLS)
 
     def _targets_of(self, campaign_id: object) -> Lease:
         if self._given_caps is not None:
             return Borrowed(self._given_caps)
-        where = None if campaign_id is None else {"campaign_id": campaign_id}
-        return own(self._live, "targets", where=where)
+        return own_of_campaign(self._live, "targets", campaign_id, fixed=False)
+
+    def _turn_to(self, campaign_id: object) -> Callable[[], object]:
+        calls, targets = self._calls_of(campaign_id), self._targets_of(campaign_id)
+        self._calls = calls
+
+        def swap() -> None:
+            self._metrics.swap("calls", calls)
+            if self._metrics.board.caps:
+                self._metrics.caps.swap(targets)
+
+        return swap
 
     @traitlets.validate("tiles")
     def _check_tiles(self, proposal: Mapping[str, Any]) -> Sequence[str]:
@@ -219,22 +216,6 @@ class CampaignMetrics(LiveWidget):
             self._metrics.board, self._metrics.caps.zone = board, zone
 
         self._line.refresh(self.feed, change)
-
-    @traitlets.observe("campaign_id")
-    def _changed_campaign(self, change: Mapping[str, Any]) -> None:
-        if self.comm is None:
-            return  # being made
-        if not self._owned:
-            raise TypeError("This component was given its table; `campaign_id` goes with a Live.")
-        calls, targets = self._calls_of(change["new"]), self._targets_of(change["new"])
-        self._calls = calls
-
-        def swap() -> None:
-            self._metrics.swap("calls", calls)
-            if self._metrics.board.caps:
-                self._metrics.caps.swap(targets)
-
-        self._line.refresh(self.feed, swap)
 
     def _release(self) -> None:
         self._metrics.close()

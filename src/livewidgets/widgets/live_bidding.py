@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -12,17 +12,17 @@ from livewidgets.live.client import Live
 from livewidgets.live.table import LiveTable
 from livewidgets.traits import Flag, OptionalText, Owner, Pixels, Text
 from livewidgets.widgets.assets import bundle
-from livewidgets.widgets.base import LiveWidget
 from livewidgets.widgets.lease import Borrowed, Lease, own
 from livewidgets.widgets.live_bidding_source import BidSource
 from livewidgets.widgets.lookup import open_lookup
+from livewidgets.widgets.of_campaign import OfCampaign, own_of_campaign
 
 #: The newest winning bids that are followed; with a rate of wins, the newest bids of all.
 WINS = 2_000
 BIDS = 5_000
 
 
-class LiveBidding(LiveWidget):
+class LiveBidding(OfCampaign):
     """Shows what each target bids and has won, and changes bids and their modifiers in place.
 
     A change shows at once as pending, and is taken back by itself where the database does not take it. Where somebody
@@ -54,6 +54,7 @@ class LiveBidding(LiveWidget):
     _esm = bundle("live_bidding.js")
     _css = bundle("live_bidding.css")
     _stem = "live_bidding"
+    _table = "targets"
     _what = "What targets bid, and what they have won."
 
     title = Text("Bids", owner=Owner.KERNEL, help="The heading; empty for none.")
@@ -61,7 +62,6 @@ class LiveBidding(LiveWidget):
     currency = Text("USD", owner=Owner.KERNEL, help="The currency of all bids, as ISO 4217 names it.")
     editable = Flag(True, owner=Owner.KERNEL, help="False: it only shows, and the kernel takes no change.")
     height = Pixels(420, least=80, owner=Owner.KERNEL, help="Height of the list in pixels at most.")
-    campaign_id = traitlets.Any(None, allow_none=True, help="Only this campaign's targets.").tag(option=True)
 
     selected = OptionalText(owner=Owner.VIEW, help="The id of the selected target, or None.")
     search = Text(owner=Owner.VIEW, help="What the targets shown must contain.")
@@ -76,14 +76,7 @@ class LiveBidding(LiveWidget):
         win_rate: bool = False,
         **options: Any,  # noqa: ANN401
     ) -> None:
-        if not isinstance(data, Live | LiveTable):
-            raise TypeError(f"LiveBidding takes a Live or a LiveTable of targets, not {type(data).__name__}.")
-        if campaign_id is not None and isinstance(data, LiveTable):
-            raise TypeError(
-                '`campaign_id` goes with a Live; narrow a LiveTable with live.table("targets", where={...}).'
-            )
-        self._live = data if isinstance(data, Live) else data.live
-        self._owned = isinstance(data, Live)
+        self._take(data, campaign_id)
         targets = Borrowed(data) if isinstance(data, LiveTable) else self._targets_of(campaign_id)
         names = {
             "buyer_id": open_lookup(self._live, "buyers", "company_name"),
@@ -106,8 +99,11 @@ class LiveBidding(LiveWidget):
         self._changed_editable()
 
     def _targets_of(self, campaign_id: object) -> Lease:
-        where = None if campaign_id is None else {"campaign_id": campaign_id}
-        return own(self._live, "targets", where=where, conflict="merge")
+        return own_of_campaign(self._live, "targets", campaign_id, fixed=False, conflict="merge")
+
+    def _turn_to(self, campaign_id: object) -> Callable[[], object]:
+        targets = self._targets_of(campaign_id)
+        return lambda: self._bidding.swap("targets", targets)
 
     def _bids_of(self, bids: LiveTable | bool, *, win_rate: bool) -> Lease | None:
         if isinstance(bids, LiveTable):
@@ -135,16 +131,6 @@ class LiveBidding(LiveWidget):
         editable = self.editable
         if self.comm is not None and self._bidding.editable != editable:
             self._line.refresh(self.feed, lambda: setattr(self._bidding, "editable", editable))
-
-    @traitlets.observe("campaign_id")
-    def _changed_campaign(self, change: Mapping[str, Any]) -> None:
-        if self.comm is None:
-            return  # being made
-        if not self._owned:
-            raise TypeError("This component was given its table; `campaign_id` goes with a Live.")
-        targets = self._targets_of(change["new"])
-        self.selected = None
-        self._line.refresh(self.feed, lambda: self._bidding.swap("targets", targets))
 
     def _release(self) -> None:
         self._bidding.close()
