@@ -68,7 +68,7 @@ class Watch:
         said = wait_until(
             lambda: [after for after, state in self.states(since, who) if state in wanted],
             within + 20,
-            f"the {who} to say {' or '.join(wanted)}; it says {self.now(who)}",
+            f"the {who} to say {' or '.join(wanted)}",
         )
         assert said[0] <= within, self.states(since, who)
         return said[0]
