@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
 import ipywidgets
 import typer
 
@@ -27,7 +26,7 @@ def components() -> dict[str, type[Any]]:
     }
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
+def on_page_markdown(markdown: str, **_: object) -> str:
     """Fill the tables in; called by mkdocs for each page."""
     if "<!-- components -->" in markdown:
         made = "\n\n".join(_component(name, kind) for name, kind in components().items())
@@ -45,9 +44,7 @@ def _component(name: str, kind: type[Any]) -> str:
         for method in vars(kind)
         if not method.startswith("_") and method != "close" and _is_public_method(kind, method)
     ]
-    lines += [
-        f"::: livewidgets.{name}.{method}\n    options: {{ heading_level: 3 }}\n" for method in methods
-    ]
+    lines += [f"::: livewidgets.{name}.{method}\n    options: {{ heading_level: 3 }}\n" for method in methods]
     return "\n".join(lines)
 
 
@@ -61,7 +58,11 @@ def _traits(name: str, kind: type[Any]) -> list[str]:
     # Those of all components come last.
     own = sorted(kind.class_traits().items(), key=lambda item: item[0] in LiveWidget.class_traits())
     for trait_name, trait in own:
-        if trait_name in ("hub", "feed") or not trait.help or trait_name in ipywidgets.DOMWidget.class_traits():
+        if (
+            trait_name in ("hub", "feed")
+            or not trait.help
+            or trait_name in ipywidgets.DOMWidget.class_traits()
+        ):
             continue
         owner = owner_of(trait)
         if owner is None and not trait.metadata.get("option") and trait.this_class is not kind:
@@ -83,23 +84,28 @@ def _escape(text: str) -> str:
 
 
 def _commands() -> str:
-    group = typer.main.get_command(app)
-    assert isinstance(group, click.Group) or hasattr(group, "commands")
+    group: Any = typer.main.get_command(app)
     return "\n\n".join(_command(name, command) for name, command in group.commands.items())
 
 
 def _command(name: str, command: Any) -> str:  # noqa: ANN401 - a click.Command, typer's own by version
-    arguments = [p for p in command.params if p.param_type_name == "argument"]
-    options = [p for p in command.params if p.param_type_name == "option"]
-    usage = " ".join(["livewidgets", name, *(p.metavar or p.name.upper() for p in arguments)])
+    # The arguments first, as they are typed.
+    given = sorted(command.params, key=lambda one: one.param_type_name != "argument")
+    usage = " ".join(["livewidgets", name, *(_called(p) for p in given if p.param_type_name == "argument")])
     lines = [f"## {name}", "", f"`{usage}`", "", _paragraphs(command.help or ""), ""]
-    lines += ["| | | |", "| --- | --- | --- |"]
-    for one in [*arguments, *options]:
-        given = one.metavar or one.name.upper() if one in arguments else ", ".join([*one.opts, *one.secondary_opts])
+    lines += ["| | | by default |", "| --- | --- | --- |"]
+    for one in given:
         default = one.default if isinstance(one.default, int | float | str) else None
         shown = "" if default is None or isinstance(default, bool) else f"`{default}`"
-        lines.append(f"| `{given.replace('|', chr(92) + '|')}` | {_escape(getattr(one, 'help', None) or '')} | {shown} |")
+        lines.append(f"| `{_called(one)}` | {_escape(getattr(one, 'help', None) or '')} | {shown} |")
     return "\n".join(lines)
+
+
+def _called(one: Any) -> str:  # noqa: ANN401 - a click.Parameter
+    """Return how an argument or an option is written; a bar would end the table's cell."""
+    if one.param_type_name == "option":
+        return ", ".join([*one.opts, *one.secondary_opts])
+    return str(one.metavar or one.name.upper()).replace("|", " or ")
 
 
 def _paragraphs(text: str) -> str:

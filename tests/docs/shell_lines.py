@@ -15,7 +15,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = set(PROJECT["optional-dependencies"])
 TARGETS = set(re.findall(r"^([a-z][\w-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 #: Commands of others; what they do is theirs.
-OTHERS = {".", "export", "jupyter", "psql", "pytest", "git", "cd", "curl"}
+OTHERS = {".", "export", "jupyter", "psql", "pytest", "git", "cd", "curl", "voila"}
 
 
 def check(code: str) -> None:
@@ -37,9 +37,11 @@ def _check_command(words: list[str], line: str) -> None:
     elif command == "make":
         assert set(arguments) <= TARGETS, f"The Makefile has no such target: {line}"
     elif command in ("pip", "python", "python3"):
-        assert command == "pip" or arguments[:2] in (["-m", "venv"], ["-m", "pip"]) or arguments[0].endswith(".py"), (
-            line
-        )
+        assert (
+            command == "pip"
+            or arguments[:2] in (["-m", "venv"], ["-m", "pip"])
+            or arguments[0].endswith(".py")
+        ), line
         for wanted in re.findall(r"livewidgets\[([\w,]+)\]", line):
             assert set(wanted.split(",")) <= EXTRAS, f"There is no such extra: {line}"
     else:

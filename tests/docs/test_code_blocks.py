@@ -74,7 +74,7 @@ def test_the_blocks_of_a_page_run(page: Path, request: pytest.FixtureRequest, tm
 def read(block: Block, where: str) -> None:
     """Take a block that is not run for what it says that it is."""
     match block.language:
-        case "python":
+        case "python" | "py":  # py: settings of a server, in its words
             compile(block.code, where, "exec")
         case "sh":
             shell_lines.check(block.code)
@@ -83,7 +83,9 @@ def read(block: Block, where: str) -> None:
         case "toml":
             tomllib.loads(block.code)
             if block.title == ".env":
-                assert {"SUPABASE_URL", "SUPABASE_KEY"} <= dotenv_values(stream=io.StringIO(block.code)).keys()
+                assert {"SUPABASE_URL", "SUPABASE_KEY"} <= dotenv_values(
+                    stream=io.StringIO(block.code)
+                ).keys()
         case "yaml":
             assert yaml.safe_load(block.code)
         case other:
@@ -107,7 +109,13 @@ def run_tests(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["livewidgets dance", "livewidgets demo --loudly", "make tea", "pip install 'livewidgets[milk]'", "rm -r ."],
+    [
+        "livewidgets dance",
+        "livewidgets demo --loudly",
+        "make tea",
+        "pip install 'livewidgets[milk]'",
+        "rm -r .",
+    ],
 )
 def test_a_line_that_a_reader_could_not_run_is_found(line: str):
     with pytest.raises(Exception, match=r"no such|No such|What is|loudly"):

@@ -77,9 +77,7 @@ def test_every_public_name_is_in_the_reference(site: Path):
 def components() -> list[str]:
     kinds = {name: getattr(livewidgets, name) for name in livewidgets.__all__}
     return [
-        name
-        for name, kind in kinds.items()
-        if isinstance(kind, type) and issubclass(kind, ipywidgets.Widget)
+        name for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, ipywidgets.Widget)
     ]
 
 
@@ -101,7 +99,9 @@ def test_the_readme_has_every_component():
 
 def test_the_readme_names_no_file_that_is_not_there():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`((?:docs|src)/[\w./-]+)`", readme)) | set(re.findall(r"\]\((docs/[^)]+)\)", readme))
+    named = set(re.findall(r"`((?:docs|src)/[\w./-]+)`", readme)) | set(
+        re.findall(r"\]\((docs/[^)]+)\)", readme)
+    )
     assert len(named) >= 4
     assert [name for name in named if not (ROOT / name).exists()] == []
 

@@ -19,7 +19,7 @@ def test_a_component_of_ones_own_is_live(page: Page, sandbox, sandbox_db: psycop
     ]
     (tmp_path / name).write_text(module)
     [key] = sandbox_db.execute(
-        "insert into agents (name, state) values ('Ana <b>', 'break') returning id"
+        "insert into agents (name, state) values ('Zoë <b>', 'break') returning id"
     ).fetchone()
     notebook = write_notebook(
         tmp_path / "board.ipynb",
@@ -38,15 +38,15 @@ def test_a_component_of_ones_own_is_live(page: Page, sandbox, sandbox_db: psycop
             board = page.locator(".agent-board")
             expect(board).to_have_attribute("data-state", "live", timeout=60_000)
             expect(board.locator("strong")).to_have_text("The floor")
-            ana = board.locator("li", has_text="Ana")
-            expect(ana).to_have_text("Ana <b>: break")
+            zoe = board.locator("li", has_text="Zoë")
+            expect(zoe).to_have_text("Zoë <b>: break")
             sandbox_db.execute("update agents set state = 'available' where id = %s", [key])
-            expect(ana).to_have_text("Ana <b>: available", timeout=10_000)
-            expect(ana).to_have_attribute("data-free", "true")
-            ana.click()
+            expect(zoe).to_have_text("Zoë <b>: available", timeout=10_000)
+            expect(zoe).to_have_attribute("data-free", "true")
+            zoe.click()
             expect(page.get_by_text(f"chosen {key}")).to_be_visible()
             sandbox_db.execute("delete from agents where id = %s", [key])
-            expect(ana).to_have_count(0, timeout=10_000)
+            expect(zoe).to_have_count(0, timeout=10_000)
         # The server is gone: a view that still said "live" would lie.
         expect(board).to_have_attribute("data-state", "stale", timeout=15_000)
         expect(board.locator("strong")).to_contain_text("stale")
