@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import subprocess
@@ -14,7 +15,10 @@ from typing import Any
 
 import pytest
 
+from livewidgets.core.mutation import MutationState
+from livewidgets.live import client
 from livewidgets.live.client import Live
+from livewidgets.sandbox.faults import FaultProxy
 from tests.live.conftest import Table, eventually
 
 MakeTable = Callable[..., Table]
@@ -67,6 +71,87 @@ def test_what_is_dropped_after_its_connection_was_closed_is_no_matter(open_live:
         del table, room
         gc.collect()
     assert caught == []
+
+
+@pytest.mark.parametrize("closed", ["the connection", "the table and the connection"])
+def test_what_is_being_written_at_the_close_is_written(
+    open_live: OpenLive, proxy: FaultProxy, make_table: MakeTable, closed: str
+) -> None:
+    data = make_table()
+    data.run("insert into {} (id, title) values (1, 'before')")
+    live = open_live(url=proxy.url)
+    table = live.table(data.name).ready()
+    proxy.delay(0.2)
+    mutation = table.update(1, {"title": "after"})
+    if closed != "the connection":
+        table.close()
+    live.close()
+    assert mutation.state is MutationState.SYNCED
+    assert data.rows("title") == [("after",)]
+
+
+def test_nothing_of_a_connection_outlives_its_close(
+    open_live: OpenLive, proxy: FaultProxy, make_table: MakeTable
+) -> None:
+    data = make_table()
+    live = open_live(url=proxy.url)
+    upstream = live._upstream
+    held: list[Any] = []
+    for number in range(4):
+        held.append(live.table(data.name, where={"id": ("gt", number)}).ready())
+        held.append(live.on(f"hook {number}", "*", held.append, table=data.name).ready())
+        held.append(live.channel(f"room {number}").ready())
+    proxy.delay(0.05)
+    live.close()
+    # By the time it returns, not soon after.
+    assert upstream.thread.run(others()) == []
+    assert len(upstream._ending) == 0
+    eventually(lambda: proxy.connections == 0)
+
+
+def test_closing_while_a_silent_peer_is_being_given_up_leaves_no_socket(
+    open_live: OpenLive, proxy: FaultProxy, make_table: MakeTable
+) -> None:
+    live = open_live(url=proxy.url)
+    live.table(make_table().name).ready()
+    upstream = live._upstream
+    wire = upstream._wire
+    assert wire is not None
+    transport = wire._client._ws_connection.transport
+    proxy.stall()
+    # It was found to be silent, and is asked to take part in closing, to which it will not answer either.
+    eventually(lambda: upstream._wire is None)
+    assert not transport.is_closing()
+    live.close()
+    assert transport.is_closing()
+    assert upstream.thread.run(others()) == []
+
+
+def test_a_close_that_nobody_waits_for_any_longer_goes_on_to_its_end(
+    open_live: OpenLive, proxy: FaultProxy, make_table: MakeTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make_table()
+    data.run("insert into {} (id, title) values (1, 'before')")
+    live = open_live(url=proxy.url)
+    table = live.table(data.name).ready()
+    upstream = live._upstream
+    wire = upstream._wire
+    assert wire is not None
+    monkeypatch.setattr(client, "_CLOSE_LIMIT", 0.05)
+    proxy.delay(0.2)
+    mutation = table.update(1, {"title": "after"})
+    live.close()
+    assert not mutation.settled
+    eventually(lambda: upstream.thread.run(others()) == [])
+    assert mutation.state is MutationState.SYNCED
+    assert upstream._rest is not None
+    assert upstream._rest._session.is_closed
+    assert wire._client._ws_connection is None
+
+
+async def others() -> list[str]:
+    """Give the tasks that run on the I/O thread besides this."""
+    return [task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()]
 
 
 SCRIPT = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import uuid
@@ -404,11 +405,11 @@ class Live(Closing):
             subscription.close()
         thread = self._upstream.thread
         if thread.is_current():
-            thread.start(self._upstream.close(), "livewidgets-close")
+            _close_soon(self._upstream)
         else:
             # Where the thread is gone (the process ends, or was forked) there is nothing left to close.
             with contextlib.suppress(ClosedError, TimeoutError):
-                thread.run(self._upstream.close(), _CLOSE_LIMIT)
+                thread.run(_wait_closed(self._upstream), _CLOSE_LIMIT)
 
     def __del__(self) -> None:
         if not self._closed:
@@ -428,5 +429,13 @@ def _on_thread(thread: IoThread, function: Callable[[Any], object], argument: ob
 
 def _end(upstream: Upstream) -> None:
     """Close what a collected `Live` left open; any thread, must not wait."""
-    thread = upstream.thread
-    thread.call(lambda: thread.start(upstream.close(), "livewidgets-close"))
+    upstream.thread.call(_close_soon, upstream)
+
+
+def _close_soon(upstream: Upstream) -> asyncio.Task[Any]:
+    return upstream.thread.start(upstream.close(), "livewidgets-close")
+
+
+async def _wait_closed(upstream: Upstream) -> None:
+    """Close; who waits no longer leaves it to end by itself, or it would be left half closed."""
+    await asyncio.shield(_close_soon(upstream))

@@ -57,8 +57,7 @@ class HookSource:
 
     def end(self) -> None:
         """Leave; any thread."""
-        thread = self._upstream.thread
-        thread.call(lambda: thread.start(self._close(), "livewidgets-hook-end"))
+        self._upstream.thread.call(lambda: self._upstream.end(self._close(), "livewidgets-hook-end"))
 
     async def _close(self) -> None:
         self.takers.clear()

@@ -11,7 +11,7 @@ import random
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from livewidgets.live.writes_mutation import Mutation
 
 logger = logging.getLogger(__name__)
+
+#: How long what is closed may use the connection (seconds): a bit more than tables wait for their last writes.
+_END_LIMIT = 2.2
 
 __all__ = ["Token", "Upstream"]
 
@@ -79,6 +82,8 @@ class Upstream:
         #: Open subscriptions that may be dropped.
         self.handles: weakref.WeakSet[Subscription] = weakref.WeakSet()
         self._listeners: list[Callable[[ConnectionStatus], object]] = []
+        #: What ends things that were closed; they still use the connection.
+        self._ending: set[asyncio.Task[Any]] = set()
         #: Called with each write that the database did not take.
         self.write_listeners: list[Callable[[Mutation], object]] = []
         self._task: asyncio.Task[Any] | None = None
@@ -176,15 +181,28 @@ class Upstream:
             self._followers.clear()
         self._machine.close(self.wall())
         self._tell_all()
-        await asyncio.gather(
-            *(follower.close() for follower in followers), *(joiner.close() for joiner in tuple(self.joiners))
-        )
+        for follower in followers:
+            self.end(follower.close(), "livewidgets-table-end")
+        for joiner in tuple(self.joiners):
+            self.end(joiner.close(), "livewidgets-join-end")
+        # What was closed just before is waited for, too: a request that outlives the session leaves a socket behind.
+        if self._ending:
+            await asyncio.wait(tuple(self._ending), timeout=_END_LIMIT)
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        # What hung in a send to a dead peer has ended with the websocket.
+        await asyncio.gather(*self._ending, return_exceptions=True)
         if self._rest is not None:
             await self._rest.close()
         self._listeners.clear()
+
+    def end(self, coro: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        """Start what ends something; `close` waits for it."""
+        task = self.thread.start(coro, name)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        return task
 
     def watch(self, listener: Callable[[ConnectionStatus], object]) -> None:
         """Call a function with the present status and each new one, and at each heartbeat."""
@@ -360,10 +378,7 @@ class Upstream:
                 return
             if self._followers.get(follower.request) is follower:
                 del self._followers[follower.request]
-        self.thread.start(self._end(follower), "livewidgets-table-end")
-
-    async def _end(self, follower: Follower) -> None:
-        await follower.close()
+        self.end(follower.close(), "livewidgets-table-end")
 
     # -- telling ---------------------------------------------------------------------------------------------------
 

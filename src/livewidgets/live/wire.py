@@ -378,12 +378,14 @@ class Wire:
                 await self._client.close()
         except (TimeoutError, OSError, websockets.WebSocketException):
             logger.debug("The other side did not take part in closing.")
-        if socket is not None:
-            socket.transport.abort()
-        for task in tasks:
-            if task is not None:
-                task.cancel()
-        await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
+        finally:
+            # Also when the wait is cut short: nobody comes back to close the rest.
+            if socket is not None:
+                socket.transport.abort()
+            for task in tasks:
+                if task is not None:
+                    task.cancel()
+            await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
 
 
 def _guarded(function: Callable[[*Args], None], *args: *Args) -> None:
