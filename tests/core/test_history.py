@@ -14,9 +14,15 @@ STEPS = st.lists(
 )
 
 
+def begun(history: History) -> History:
+    """One that remembers from the first patch on."""
+    history.begin({})
+    return history
+
+
 @given(STEPS, st.integers(1, 20), st.data())
 def test_a_difference_makes_the_old_rows_the_new_ones(steps, most, data):
-    history, states = History(most), [{}]
+    history, states = begun(History(most)), [{}]
     for version, (puts, gone) in enumerate(steps, 1):
         old = states[-1]
         removed = {key: old[key] for key in gone - set(puts) if key in old}
@@ -38,7 +44,7 @@ def test_a_difference_makes_the_old_rows_the_new_ones(steps, most, data):
 
 
 def history_of(count: int, most: int = 5) -> History:
-    history = History(most)
+    history = begun(History(most))
     for version in range(1, count + 1):
         history.add(Patch(version, {(version % 3,): {"n": version, "phone": "+15551234567"}}))
     return history
@@ -70,7 +76,7 @@ def test_a_patch_that_is_too_large_is_not_kept():
 
 
 def test_what_differs_in_a_row():
-    history = History()
+    history = begun(History())
     history.add(Patch(1, {(1,): {"a": 1, "b": 1}}))
     history.add(Patch(2, {(1,): {"a": 1, "b": 2, "c": None}}))
     found = history.between(1, 2)
@@ -87,10 +93,22 @@ def test_a_repr_shows_no_row():
 
 
 def test_a_patch_that_is_too_large_is_not_remembered_and_the_next_are():
-    history = History(3)
+    history = begun(History(3))
     history.add(Patch(1, {(n,): {"n": n} for n in range(3)}))
     history.add(Patch(2, {(n,): {"n": n + 1} for n in range(4)}))
     assert (history.oldest, history.newest) == (2, 2)
     assert not history.between(2, 2)
     history.add(Patch(3, {(0,): {"n": 9}}))
     assert history.between(2, 3).updated == {(0,): ({"n": 1}, {"n": 9})}
+
+
+def test_nothing_is_remembered_before_somebody_may_ask():
+    history = History()
+    history.add(Patch(1, {(1,): {"id": 1, "n": 1}}, {}))
+    assert repr(history) == "<History of versions 1 to 1, 0 changes>"
+    history.begin({(1,): {"id": 1, "n": 1}})
+    history.begin({})
+    history.add(Patch(2, {(1,): {"id": 1, "n": 2}}, {}))
+    assert history.between(1, 2).columns((1,)) == {"n": (1, 2)}
+    with pytest.raises(HistoryError, match="oldest that is, is 1"):
+        history.between(0, 2)

@@ -247,7 +247,9 @@ class MemoryLive(Live):
     def __repr__(self) -> str:
         return "<MemoryLive>"
 
-    def table(self, name, *, where=None, order=None, limit=None, fixed=(), key=(), conflict="server"):
+    def table(
+        self, name, *, where=None, order=None, limit=None, fixed=(), key=(), conflict="server", history=True
+    ):
         rows = self.rows.get(name, [])
         if where:
             rows = [row for row in rows if all(row[column] == value for column, value in where.items())]

@@ -17,9 +17,9 @@ from livewidgets.errors import NoRightsError
 from livewidgets.live.table import TableState
 from livewidgets.live.thread import io_thread
 from livewidgets.testing import wait_until
-from livewidgets.widgets.call_tracker import WINDOW, CallSource, CallTracker
+from livewidgets.widgets.call_tracker import CallSource, CallTracker
 from livewidgets.widgets.hub import hub
-from livewidgets.widgets.lease import Borrowed
+from livewidgets.widgets.lease import NEWEST, Borrowed
 from livewidgets.widgets.lookup import Lookup
 from tests.widgets.conftest import Bench, MemoryLive, MemoryTable
 from tests.widgets.hub_page import HubPage
@@ -210,7 +210,7 @@ def test_a_live_gives_the_newest_calls_of_a_campaign(comms):
     wait_until(lambda: tracker.feed in page.look().feeds)
     wait_until(lambda: list(page.rows(tracker.feed)) == [key(1)])
     first = next(table for table in live.opened if table.name == "calls")
-    assert first.limit == WINDOW
+    assert first.limit == NEWEST
     tracker.selected = key(1)
     tracker.campaign_id = 8
     wait_until(lambda: list(page.rows(tracker.feed)) == [key(2)])

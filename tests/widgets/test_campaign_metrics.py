@@ -16,11 +16,11 @@ from livewidgets.live.replay import replay
 from livewidgets.live.table import TableState
 from livewidgets.live.thread import io_thread
 from livewidgets.testing import wait_until
-from livewidgets.widgets.campaign_metrics import CALLS, CampaignMetrics
+from livewidgets.widgets.campaign_metrics import CampaignMetrics
 from livewidgets.widgets.campaign_metrics_source import Board, MetricsSource
 from livewidgets.widgets.campaign_metrics_tiles import MOST_CAPS, POINTS, TILES, whole
 from livewidgets.widgets.hub import hub
-from livewidgets.widgets.lease import Borrowed
+from livewidgets.widgets.lease import NEWEST, Borrowed
 from livewidgets.widgets.live_bidding import LiveBidding
 from tests.widgets.conftest import Bench, MemoryLive, MemoryTable
 from tests.widgets.hub_page import HubPage
@@ -371,7 +371,7 @@ def test_options_may_be_set_later(comms):
     page.open(metrics.feed)
     wait_until(lambda: page.rows(metrics.feed).get("incoming"), 5, "the tile")
     assert page.rows(metrics.feed)["incoming"]["value"] == 1
-    assert live.opened[0].limit == CALLS
+    assert live.opened[0].limit == NEWEST
     metrics.campaign_id = None
     wait_until(lambda: page.rows(metrics.feed)["incoming"]["value"] == 2, 5, "all campaigns")
     metrics.tiles, metrics.targets = ["live", "incoming"], {"incoming": 4}

@@ -37,6 +37,7 @@ class RememberingTable(MemoryTable):
         super().__init__(*args, **options)
         self._order_of = order
         self.history = History()
+        self.history.begin({})
         self.history.add(Patch(0, dict(self._memory.by_key)))
 
     order = property(lambda self: self._order_of)

@@ -8,6 +8,7 @@ import logging
 import ipywidgets
 import pytest
 
+import livewidgets as lw
 from livewidgets.live.client import Live
 from livewidgets.testing import wait_until
 from livewidgets.widgets.call_tracker import CallTracker
@@ -151,3 +152,24 @@ def test_a_table_that_is_not_there_is_said_in_words(live, comms):
     assert meta["advice"]
     tracker.close()
     table.close()
+
+
+def test_components_of_one_connection_share_the_newest_calls(live, comms):
+    """Each subscription costs the project a message a change: five components must not take five."""
+    components = [
+        CallTracker(live),
+        lw.CampaignMetrics(live, caps=False),
+        lw.RealtimeChart(live, by="status"),
+        lw.LiveFigure(live, by="status"),
+    ]
+    page = HubPage(hub(), comms)
+    shown = components[:3]  # a figure of bqplot follows its table whoever looks
+    page.open(*(component.feed for component in shown))
+    for component in shown:
+        wait_until(lambda feed=component.feed: page.meta(feed).get("state") == "live", 20, "all to be live")
+    assert [table.name for table in live.tables].count("calls") == 1
+    (follower,) = [one for one in live._upstream._followers.values() if one.request.table == "calls"]
+    assert repr(follower.history).endswith(" 0 changes>"), "nobody asks for differences here"
+    for component in components:
+        component.close()
+    wait_until(lambda: live.tables == ())

@@ -12,7 +12,7 @@ from livewidgets.core.change import Key, Patch, Row
 from livewidgets.errors import HistoryError
 
 #: Changes of rows that are remembered; each keeps the row that was replaced.
-MOST_CHANGES = 10_000
+MOST_CHANGES = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Difference:
 
 
 class History:
-    """Remembers the last patches of one table.
+    """Remembers the last patches of one table, from `begin` on; before, it costs nothing.
 
     Parameters
     ----------
@@ -74,16 +74,27 @@ class History:
         self._rows: dict[Key, Row] = {}
         self._patches: deque[tuple[int, Mapping[Key, tuple[Row | None, Row | None]]]] = deque()
         self._size = 0
+        self._begun = False
         #: The oldest and the newest version that can be asked for.
         self.oldest = self.newest = 0
 
     def __repr__(self) -> str:
         return f"<History of versions {self.oldest} to {self.newest}, {self._size:,} changes>"
 
+    def begin(self, rows: Mapping[Key, Row]) -> None:
+        """Remember from now on, when these are the rows; a second call does nothing."""
+        with self._guard:
+            if not self._begun:
+                self._begun = True
+                self._rows = dict(rows)
+
     def add(self, patch: Patch) -> None:
         """Take down a patch; each follows the one before."""
-        rows = self._rows
         with self._guard:
+            rows = self._rows
+            if not self._begun:
+                self.oldest = self.newest = patch.version
+                return
             if len(patch.removed) + len(patch.upserted) > self._most:
                 # It would push out all others, and then itself.
                 for key in patch.removed:

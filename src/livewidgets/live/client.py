@@ -132,6 +132,7 @@ class Live(Closing):
         key: str | Sequence[str] = (),
         conflict: Rule = "server",
         offline: str = "fail",
+        history: bool = True,
     ) -> LiveTable:
         """Follow a table; returns at once.
 
@@ -155,6 +156,8 @@ class Live(Closing):
             the row, or None for theirs.
         offline
             ``"fail"``: writing without a connection is an error; ``"queue"``: it waits for one.
+        history
+            Whether the last 5,000 changes are remembered, for `LiveTable.diff`; each keeps the row that it replaced.
 
         Returns
         -------
@@ -184,6 +187,8 @@ class Live(Closing):
         )
         upstream = self._upstream
         follower = upstream.acquire(request)
+        if history:
+            upstream.thread.call(follower.remember)
         return LiveTable(
             self, follower, lambda: upstream.release(follower), conflict=rule, queues=offline == "queue"
         )

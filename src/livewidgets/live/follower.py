@@ -428,6 +428,11 @@ class Follower:
 
     # -- telling ---------------------------------------------------------------------------------------------------
 
+    def remember(self) -> None:
+        """Remember what becomes of rows from now on: somebody may ask."""
+        key = self.replica.key
+        self.history.begin({tuple(row.get(name) for name in key): row for row in self.edits.rows()})
+
     def _publish(self, patch: Patch) -> None:
         """Tell of a difference in what is shown, and of edits that are settled by it."""
         if patch:

@@ -265,7 +265,7 @@ class LiveTable(Closing):
         Raises
         ------
         HistoryError
-            The last 10,000 changes are remembered, and these versions are not among them.
+            The last 5,000 changes are remembered, and these versions are not among them.
         """
         history = self._follower.history
         return history.between(since, history.newest if until is None else until)

@@ -16,13 +16,11 @@ from livewidgets.traits import Flag, Number, OptionalText, Owner, Pixels, Text, 
 from livewidgets.widgets.assets import bundle
 from livewidgets.widgets.calls import COLUMNS, Board, call_cells, masked_caller, number_of, open_caller
 from livewidgets.widgets.exchange import OpenFeed
-from livewidgets.widgets.lease import Borrowed, Lease, own
+from livewidgets.widgets.lease import NEWEST, Borrowed, Lease, own
 from livewidgets.widgets.lookup import Lookup, open_lookup
 from livewidgets.widgets.of_campaign import OfCampaign, own_of_campaign
 from livewidgets.widgets.tables import TablesSource
 
-#: The newest calls that are followed where the tracker opens the table itself.
-WINDOW = 5_000
 #: The newest winning bids that are followed with ``bids=True``.
 BIDS = 2_000
 #: Column of ids to the table and the column with the name.
@@ -136,7 +134,7 @@ class CallTracker(OfCampaign):
     ----------
     data
         A `LiveTable` of calls, which stays the caller's to close; or a `Live`: then the tracker follows the newest
-        5,000 calls and closes that table with itself.
+        10,000 calls and closes that table with itself.
     campaign_id
         With a `Live`: only this campaign's calls. May be set later.
     bids
@@ -192,7 +190,7 @@ class CallTracker(OfCampaign):
         self._changed_linger()
 
     def _campaign(self, campaign_id: object) -> Lease:
-        return own_of_campaign(self._live, "calls", campaign_id, order="-created_at", limit=WINDOW)
+        return own_of_campaign(self._live, "calls", campaign_id, order="-created_at", limit=NEWEST)
 
     def _turn_to(self, campaign_id: object) -> Callable[[], object]:
         calls = self._campaign(campaign_id)

@@ -20,11 +20,8 @@ from livewidgets.traits import Owner, Text
 from livewidgets.widgets.assets import bundle
 from livewidgets.widgets.campaign_metrics_source import Board, MetricsSource
 from livewidgets.widgets.campaign_metrics_tiles import CAPS, TILES
-from livewidgets.widgets.lease import Borrowed, Lease
+from livewidgets.widgets.lease import NEWEST, Borrowed, Lease
 from livewidgets.widgets.of_campaign import OfCampaign, own_of_campaign
-
-#: The newest calls that are followed where the component opens the table itself.
-CALLS = 20_000
 
 
 class CampaignMetrics(OfCampaign):
@@ -35,7 +32,7 @@ class CampaignMetrics(OfCampaign):
     Parameters
     ----------
     data
-        A `LiveTable` of calls, which stays the caller's to close; or a `Live`: then the newest 20,000 calls are
+        A `LiveTable` of calls, which stays the caller's to close; or a `Live`: then the newest 10,000 calls are
         followed while somebody looks.
     campaign_id
         With a `Live`: only this campaign's calls. May be set later.
@@ -146,7 +143,7 @@ class CampaignMetrics(OfCampaign):
             thread.run(rest(), timeout)
 
     def _calls_of(self, campaign_id: object) -> Lease:
-        return own_of_campaign(self._live, "calls", campaign_id, order="-created_at", limit=CALLS)
+        return own_of_campaign(self._live, "calls", campaign_id, order="-created_at", limit=NEWEST)
 
     def _targets_of(self, campaign_id: object) -> Lease:
         if self._given_caps is not None:

@@ -15,6 +15,8 @@ from livewidgets.live.replay import ReplayLive
 from livewidgets.live.table import LiveTable
 from livewidgets.live.thread import io_thread
 
+#: The newest rows of a table that components follow. All ask for the same, and so share one subscription and its rows.
+NEWEST = 10_000
 #: Seconds that a table is kept when nobody looks any more: a tab that comes back soon finds it right at once.
 WARM = 30.0
 
@@ -103,8 +105,10 @@ class Owned:
             table.close()
 
 
-def own(live: Live, name: str, **request: Any) -> Owned:  # noqa: ANN401 - as `Live.table` takes them
+def own(live: Live, name: str, *, history: bool = False, **request: Any) -> Owned:  # noqa: ANN401 - as `Live.table`
     """Follow a table for a component.
+
+    Few components ask what became of rows, so `history` is off: it keeps the rows that were replaced.
 
     Raises
     ------
@@ -119,7 +123,7 @@ def own(live: Live, name: str, **request: Any) -> Owned:  # noqa: ANN401 - as `L
         raise ClosedError("This connection was closed.", "Connect again and make the component anew.")
     Where.parse(request.get("where"))
     Order.parse(request.get("order"))
-    return Owned(lambda: live.table(name, **request))
+    return Owned(lambda: live.table(name, **request, history=history))
 
 
 def lease_of(data: Live | LiveTable, name: str, **request: Any) -> Lease:  # noqa: ANN401

@@ -16,12 +16,12 @@ from livewidgets.widgets.activity import Activity, Describe, Item
 from livewidgets.widgets.activity_sentences import NAMES_OF
 from livewidgets.widgets.assets import bundle
 from livewidgets.widgets.base import LiveWidget
-from livewidgets.widgets.lease import Borrowed, Lease, own
+from livewidgets.widgets.lease import NEWEST, Borrowed, Lease, own
 from livewidgets.widgets.live_feed_source import FeedSource
 from livewidgets.widgets.lookup import Lookup, open_lookup
 
 #: The newest rows of each table that are followed where the feed opens it itself.
-WINDOWS = {"calls": 5_000, "payments": 1_000, "alerts": 1_000}
+WINDOWS = {"calls": NEWEST, "payments": 1_000, "alerts": 1_000}
 #: The same for bids, which are many.
 BIDS = 2_000
 #: Items that can be remembered at most.
@@ -143,7 +143,9 @@ class LiveFeed(LiveWidget):
             live = data[0]
             windows = WINDOWS | ({"bids": BIDS} if bids else {})
             owned: dict[str, Lease] = {
-                name: own(live, name, order="-created_at", limit=limit) for name, limit in windows.items()
+                # Who comes back is told what was missed.
+                name: own(live, name, order="-created_at", limit=limit, history=True)
+                for name, limit in windows.items()
             }
             return owned, dict.fromkeys(windows, live)
         given: dict[str, Lease] = {}

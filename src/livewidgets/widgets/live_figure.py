@@ -15,7 +15,7 @@ from livewidgets.errors import SetupError
 from livewidgets.live.client import Live
 from livewidgets.live.table import LiveTable
 from livewidgets.widgets.cells import current_run, made_by_cells
-from livewidgets.widgets.lease import lease_of
+from livewidgets.widgets.lease import NEWEST, lease_of
 from livewidgets.widgets.window_feed_marks import Marks
 from livewidgets.widgets.window_feed_names import names_of
 from livewidgets.widgets.window_feed_plan import SERIES, WindowPlan, read_thresholds
@@ -39,8 +39,6 @@ from livewidgets.widgets.live_figure_pulse import Pulse
 if TYPE_CHECKING:
     import pandas as pd
 
-#: The newest rows that are followed where the figure opens the table itself.
-ROWS: Final = 10_000
 KINDS: Final = ("line", "area", "step", "bar", "stacked")
 
 
@@ -149,7 +147,7 @@ class LiveFigure(bqplot.Figure):  # type: ignore[misc] # bqplot has no types
         )
         self.layout.height = f"{height}px"
         self._parts.brush.observe(self._brushed, "selected")
-        request = {"where": where, "order": f"-{plan.x}", "limit": ROWS}
+        request = {"where": where, "order": f"-{plan.x}", "limit": NEWEST}
         self._pulse = Pulse(
             lease_of(data, table, **request),
             plan,

@@ -15,7 +15,7 @@ from livewidgets.live.table import LiveTable
 from livewidgets.traits import Choice, Flag, Interval, Owner, Pixels, Text, Texts
 from livewidgets.widgets.assets import bundle
 from livewidgets.widgets.base import LiveWidget
-from livewidgets.widgets.lease import lease_of, own
+from livewidgets.widgets.lease import NEWEST, lease_of, own
 from livewidgets.widgets.window_feed import WindowFeed
 from livewidgets.widgets.window_feed_marks import Marks
 from livewidgets.widgets.window_feed_names import names_of
@@ -24,8 +24,6 @@ from livewidgets.widgets.window_feed_plan import SERIES, WindowPlan, read_thresh
 if TYPE_CHECKING:
     import pandas as pd
 
-#: The newest rows that are followed where the chart opens the table itself.
-ROWS = 10_000
 #: How a series is drawn.
 KINDS = ("line", "area", "step", "bar", "stacked")
 
@@ -226,7 +224,7 @@ class RealtimeChart(LiveWidget):
         return WindowPlan.read(**({name: getattr(self, name) for name in names} | other))
 
     def _request(self, plan: WindowPlan) -> dict[str, Any]:
-        return {"where": self._where, "order": f"-{plan.x}", "limit": ROWS}
+        return {"where": self._where, "order": f"-{plan.x}", "limit": NEWEST}
 
     def _release(self) -> None:
         self._window_feed.close()
