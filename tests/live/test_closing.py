@@ -117,6 +117,7 @@ def test_closing_while_a_silent_peer_is_being_given_up_leaves_no_socket(
     upstream = live._upstream
     wire = upstream._wire
     assert wire is not None
+    assert wire._client._ws_connection is not None
     transport = wire._client._ws_connection.transport
     proxy.stall()
     # It was found to be silent, and is asked to take part in closing, to which it will not answer either.
