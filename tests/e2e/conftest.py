@@ -50,15 +50,15 @@ def write_notebook(path: Path, *cells: str) -> Path:
 
 
 @contextmanager
-def serving_lab(folder: Path, env: dict[str, str]) -> Iterator[str]:
-    """Run JupyterLab on `folder` until the block ends; gives its address."""
+def serving_lab(folder: Path, env: dict[str, str], app: str = "jupyterlab") -> Iterator[str]:
+    """Run JupyterLab, or the ``notebook`` that is made of it, on `folder` until the block ends; gives its address."""
     port = dashboards.free_port()
     with (folder / "lab.log").open("wb") as log:
         process = subprocess.Popen(
             [
                 sys.executable,
                 "-m",
-                "jupyterlab",
+                app,
                 "--no-browser",
                 "--allow-root",
                 "--ip=127.0.0.1",
@@ -78,7 +78,7 @@ def serving_lab(folder: Path, env: dict[str, str]) -> Iterator[str]:
             start_new_session=True,
         )
     try:
-        wait_until(lambda: _answers(port, "/api"), 60, f"JupyterLab to answer; see {folder / 'lab.log'}")
+        wait_until(lambda: answers(port, "/api"), 60, f"JupyterLab to answer; see {folder / 'lab.log'}")
         yield f"http://127.0.0.1:{port}/"
     finally:
         process.terminate()
@@ -105,7 +105,8 @@ def run_all_cells(page: Page) -> None:
     page.evaluate("() => { void window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
 
 
-def _answers(port: int, path: str) -> bool:
+def answers(port: int, path: str) -> bool:
+    """Return whether a server on this machine answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
     try:
         connection.request("GET", path)
