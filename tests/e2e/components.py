@@ -172,6 +172,13 @@ class Stage:
         """Return a component's root."""
         return self.place(name).locator(ROOTS[name])
 
+    def unfold(self, name: str) -> None:
+        """Open what a component keeps folded."""
+        button = self.root(name).locator("button[aria-expanded]").first
+        if button.get_attribute("aria-expanded") == "false":
+            button.click()
+            expect(button).to_have_attribute("aria-expanded", "true")
+
     def expect_all(self, state: str, *others: str) -> None:
         """Wait until each component of ours says one of these states."""
         for name in ROOTS:
@@ -194,6 +201,8 @@ class Stage:
         elif name in ("tracker", "duration"):
             expect(call).to_contain_text(f"Campaign {number}", timeout=PATIENCE)
         elif name in ("feed", "toast"):
+            if name == "toast":
+                self.unfold(name)
             expect(self.root(name)).to_contain_text(f"Alert {number}", timeout=PATIENCE)
         elif name == "chart":
             expect(place.locator(".lw-legend")).to_contain_text(f"Campaign {number}", timeout=PATIENCE)
@@ -204,7 +213,7 @@ class Stage:
             value = place.locator(".lw-tile-value").first
             expect(value).to_have_text(str(number), timeout=PATIENCE)
         elif name == "figure":
-            expect(place.locator("svg.bqplot")).to_contain_text(f"Campaign {number}", timeout=PATIENCE)
+            expect(place).to_contain_text(f"Campaign {number}", timeout=PATIENCE)
         else:
             expect(place.locator(".lw-dashboard-title")).to_have_text("All of it")
             expect(call).to_contain_text(f"Campaign {number}", timeout=PATIENCE)
@@ -227,7 +236,7 @@ class Stage:
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on(
             "console",
-            lambda said: self.errors.append(said.text) if "livewidgets" in said.text else None,
+            lambda said: self.errors.append(said.text) if said.type == "error" else None,
         )
 
 
