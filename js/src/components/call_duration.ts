@@ -101,7 +101,7 @@ export function callDuration(
         told.waiting > 0
           ? [
               "Nobody is talking",
-              `${count(told.waiting)} ${told.waiting === 1 ? "call waits" : "calls wait"} or ring.`,
+              `${count(told.waiting)} ${told.waiting === 1 ? "call waits or rings" : "calls wait or ring"}.`,
             ]
           : ["No calls right now", "Timers appear here as calls connect."],
       draw,

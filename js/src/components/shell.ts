@@ -74,7 +74,7 @@ export function shell(
   const kept = keepFacts(() => paint(), clock);
   const { facts } = kept;
   let options: ShellOptions = { title: "", theme: "auto", size: "auto" };
-  const title = make("h3", "lw-title", { dir: "auto" });
+  const title = make("h2", "lw-title", { dir: "auto" });
   const aside = make("span", "lw-aside");
   const mark = stateMark();
   const tools = make("div", "lw-tools");

@@ -86,7 +86,7 @@ function makeDock(gone: () => void): Dock {
   const root = make(
     "div",
     "lw lw-toasts",
-    { role: "region", "aria-label": "Notifications" },
+    { role: "region", "aria-label": "New notifications" },
     list,
     more,
     polite,
