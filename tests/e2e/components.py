@@ -19,7 +19,7 @@ from livewidgets import dashboards
 from livewidgets.sandbox.instance import SandboxInfo
 from livewidgets.testing import FaultProxy
 
-from .conftest import open_in_lab, run_all_cells, serving_lab, write_notebook
+from .conftest import REPOSITORY, open_in_lab, run_all_cells, serving_lab, write_notebook
 
 #: The room in which those who look see each other.
 ROOM = "proof"
@@ -238,6 +238,22 @@ class Stage:
             "console",
             lambda said: self.errors.append(said.text) if said.type == "error" else None,
         )
+
+
+AXE = REPOSITORY / "js" / "node_modules" / "axe-core" / "axe.min.js"
+LOOK = """async () => {
+    const include = ['.lw', '.lw-toasts'].filter((root) => document.querySelector(root)).map((root) => [root]);
+    const { violations } = await window.axe.run({ include }, { resultTypes: ['violations'] });
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) =>
+        `${id}: ${target.join(' ')}: ${failureSummary}`));
+}"""
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe-core finds wrong within our components."""
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(AXE.read_text())
+    return list(page.evaluate(LOOK))
 
 
 #: All components are in sight on this one, and few on that.

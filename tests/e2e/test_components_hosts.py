@@ -91,8 +91,10 @@ def serving_marimo(folder: Path, env: dict[str, str]) -> Iterator[str]:
     port = dashboards.free_port()
     with (folder / "marimo.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "marimo", "-y", "run", str(app), "--headless", "--no-token"]
-            + ["--host=127.0.0.1", f"--port={port}"],
+            [
+                *(sys.executable, "-m", "marimo", "-y", "run", str(app)),
+                *("--headless", "--no-token", "--host=127.0.0.1", f"--port={port}"),
+            ],
             cwd=folder,
             env={**os.environ, **env, "HOME": str(folder), "XDG_CONFIG_HOME": str(folder)},
             stdin=subprocess.DEVNULL,
