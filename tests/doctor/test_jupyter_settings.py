@@ -15,19 +15,24 @@ open("ran", "w")
 # c.ServerApp.iopub_msg_rate_limit = 5
 c.ZMQChannelsWebsocketConnection.iopub_msg_rate_limit = 1.0e10
 c.MappingKernelManager.cull_idle_timeout = 120   # seconds
-c.MappingKernelManager.buffer_offline_messages = False
-c.MappingKernelManager.cull_interval = computed()
+c.ServerApp.kernel_manager_class = "a.B"  # "c"
+c.VoilaConfiguration.multi_kernel_manager_class = 'a.C'
+c.MappingKernelManager.cull_idle_timeout = computed()
 """
     assert parse_python(text) == {
         "iopub_msg_rate_limit": 1.0e10,
         "cull_idle_timeout": 120.0,
-        "buffer_offline_messages": False,
+        "kernel_manager_class": "a.B",
+        "multi_kernel_manager_class": "a.C",
     }
 
 
 def test_json_files():
-    text = json.dumps({"MappingKernelManager": {"cull_interval": 30, "x": 1}, "version": 1})
-    assert parse_json(text) == {"cull_interval": 30}
+    text = json.dumps({"MappingKernelManager": {"cull_idle_timeout": 30, "x": 1}, "version": 1})
+    assert parse_json(text) == {"cull_idle_timeout": 30}
+    assert parse_json('{"VoilaConfiguration": {"multi_kernel_manager_class": "a.B"}}') == {
+        "multi_kernel_manager_class": "a.B"
+    }
     assert parse_json("{") == parse_json("[]") == {}
 
 
@@ -35,12 +40,12 @@ def test_an_earlier_folder_wins(tmp_path: Path):
     near, far = tmp_path / "near", tmp_path / "far"
     near.mkdir()
     far.mkdir()
-    (near / "voila.json").write_text('{"MappingKernelManager": {"cull_interval": 30}}')
+    (near / "voila.json").write_text('{"MappingKernelManager": {"cull_idle_timeout": 30}}')
     (far / "jupyter_server_config.py").write_text(
-        "c.MappingKernelManager.cull_interval = 60\nc.ServerApp.iopub_msg_rate_limit = 50\n"
+        "c.MappingKernelManager.cull_idle_timeout = 60\nc.ServerApp.iopub_msg_rate_limit = 50\n"
     )
     found = read_settings([near, tmp_path / "missing", far])
-    assert found["cull_interval"] == (30, near / "voila.json")
+    assert found["cull_idle_timeout"] == (30, near / "voila.json")
     assert found["iopub_msg_rate_limit"] == (50.0, far / "jupyter_server_config.py")
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from livewidgets.dashboards import notebooks
 from livewidgets.doctor.case import Case, Wanted
 from livewidgets.doctor.examination import CHECKS, MACHINE
 from livewidgets.doctor.finding import State
+from livewidgets.doctor.jupyter_settings import parse_json, parse_python
 from livewidgets.doctor.machine import (
     bundles_of,
     judge_bundles,
@@ -19,6 +21,8 @@ from livewidgets.doctor.machine import (
 )
 from livewidgets.doctor.versions import Installed, Need
 from livewidgets.widgets.assets import STATIC
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_packages_outside_their_range_are_named_with_the_command():
@@ -56,17 +60,35 @@ def test_the_rate_of_messages(limit: float, state: State):
         assert "jupyter_server_config.py" in finding.what
 
 
-def test_a_voila_of_ones_own():
-    care = {"buffer_offline_messages": False, "cull_idle_timeout": 300.0, "cull_interval": 60}
-    assert judge_voila("0.5.13", care).state is State.OK
-    half = judge_voila("0.5.13", {**care, "buffer_offline_messages": True})
-    assert (half.state, half.mend) == (
-        State.UNKNOWN,
-        "c.MappingKernelManager.buffer_offline_messages = False",
-    )
-    # A cull timeout of 0 never culls.
-    assert "cull_idle_timeout" in judge_voila("0.5.13", {**care, "cull_idle_timeout": 0}).mend
+def test_a_voila_that_ends_what_nobody_looks_at():
+    ours = "livewidgets.voila_kernels.DashboardKernels"
+    for name in ("multi_kernel_manager_class", "kernel_manager_class"):
+        assert judge_voila("0.5.13", {name: ours}).state is State.OK
     assert judge_voila(None, {}).mend == "pip install 'livewidgets[voila]'"
+
+
+def test_a_voila_of_ones_own_is_told_of_our_kernels():
+    for settings in ({}, {"kernel_manager_class": "another.Kernels"}, {"cull_idle_timeout": 0}):
+        finding = judge_voila("0.5.13", settings)
+        assert finding.state is State.UNKNOWN
+        assert "of your own" in finding.what
+        # What is advised is what is looked for, where each kind of server reads it.
+        advised = parse_python(finding.mend)
+        assert judge_voila("0.5.13", advised).state is State.OK
+        assert sorted(advised) == ["kernel_manager_class", "multi_kernel_manager_class"]
+
+
+def test_culling_does_not_do():
+    finding = judge_voila("0.5.13", {"cull_idle_timeout": 120.0})
+    assert finding.state is State.UNKNOWN
+    assert "idle for 120 s" in finding.what
+    assert "DashboardKernels" in finding.mend
+
+
+def test_our_own_settings_pass():
+    for path in (notebooks() / "voila.json", ROOT / "binder" / "jupyter_server_config.py"):
+        read = parse_json if path.suffix == ".json" else parse_python
+        assert judge_voila("0.5.13", read(path.read_text("utf-8"))).state is State.OK, path
 
 
 def test_the_bundles():

@@ -13,7 +13,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 #: What is looked for, by the last word of its name.
-NAMES = ("iopub_msg_rate_limit", "buffer_offline_messages", "cull_idle_timeout", "cull_interval")
+NAMES = (
+    "iopub_msg_rate_limit",
+    "cull_idle_timeout",
+    "kernel_manager_class",
+    "multi_kernel_manager_class",
+)
 _FILES = (
     "jupyter_config",
     "jupyter_server_config",
@@ -21,9 +26,12 @@ _FILES = (
     "jupyter_lab_config",
     "voila",
 )
-_LINE = re.compile(rf"^\s*c\.\w+\.(?P<name>{'|'.join(NAMES)})\s*=\s*(?P<value>[\w.+-]+)", re.MULTILINE)
+_LINE = re.compile(
+    rf"^\s*c\.\w+\.(?P<name>{'|'.join(NAMES)})\s*=\s*" + r"""(?P<value>[\w.+-]+|"[^"\n]*"|'[^'\n]*')""",
+    re.MULTILINE,
+)
 
-Setting = float | bool
+Setting = float | bool | str
 
 
 def config_folders() -> list[Path]:
@@ -65,7 +73,7 @@ def parse_json(text: str) -> dict[str, Setting]:
         for traits in classes
         if isinstance(traits, Mapping)
         for name, value in traits.items()
-        if name in NAMES and isinstance(value, bool | int | float)
+        if name in NAMES and isinstance(value, bool | int | float | str)
     }
 
 
@@ -76,6 +84,9 @@ def parse_python(text: str) -> dict[str, Setting]:
         value = match["value"]
         if value in ("True", "False"):
             found[match["name"]] = value == "True"
+            continue
+        if value[0] in "\"'":
+            found[match["name"]] = value[1:-1]
             continue
         try:
             found[match["name"]] = float(value)

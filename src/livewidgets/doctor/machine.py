@@ -16,12 +16,8 @@ from livewidgets.doctor.versions import Installed, compare, installed_version, i
 _LEAST_RATE = 300
 #: Kernels that the hub was tried with.
 _KERNELS = ">=6.29,<8"
-#: What a dashboard server should say, for kernels of closed pages to end.
-_KERNEL_CARE: Mapping[str, Setting] = {
-    "buffer_offline_messages": False,
-    "cull_idle_timeout": 120,
-    "cull_interval": 30,
-}
+#: Ends the kernels of Voila whose pages are gone, and no others.
+_OURS = "livewidgets.voila_kernels.DashboardKernels"
 _BUNDLE = re.compile(r"""\bbundle\(["']([\w.-]+\.js)["']\)""")
 #: Named in the line when all is well; the others go without saying.
 _SHOWN = ("anywidget", "ipywidgets", "supabase", "realtime")
@@ -82,11 +78,11 @@ def rate(_: Case) -> Finding:
     """Say how many messages a second Jupyter lets through."""
     if installed_version("jupyter_server") is None:
         return unknown("Jupyter Server is not installed here")
-    limit = read_settings(config_folders()).get("iopub_msg_rate_limit")
-    return judge_rate(*(limit or (1000.0, None)))
+    limit, path = read_settings(config_folders()).get("iopub_msg_rate_limit", (1000.0, None))
+    return judge_rate(limit if isinstance(limit, int | float) else 1000.0, path)
 
 
-def judge_rate(limit: Setting, path: Path | None) -> Finding:
+def judge_rate(limit: float, path: Path | None) -> Finding:
     """Judge ``iopub_msg_rate_limit``, above which the server drops messages without a word."""
     if 0 < limit < _LEAST_RATE:
         return failed(
@@ -105,22 +101,29 @@ def voila(_: Case) -> Finding:
 
 
 def judge_voila(version: str | None, settings: Mapping[str, Setting]) -> Finding:
-    """Judge what the configuration says of buffering and culling."""
+    """Judge what the configuration says of kernels that nobody looks at any more."""
     if version is None:
         return unknown("not installed: no dashboards", "pip install 'livewidgets[voila]'")
-    missing = [name for name in _KERNEL_CARE if not _cares(name, settings.get(name))]
-    if not missing:
+    managers = [settings.get(name) for name in ("multi_kernel_manager_class", "kernel_manager_class")]
+    if any(_is_ours(manager) for manager in managers):
         return passed(f"voila {version} ends the kernels of closed pages")
+    mend = f'c.VoilaConfiguration.multi_kernel_manager_class = "{_OURS}"   # voila on its own'
+    mend += f'\nc.ServerApp.kernel_manager_class = "{_OURS}"   # in a Jupyter server'
+    idle = settings.get("cull_idle_timeout", 0)
+    if isinstance(idle, int | float) and idle > 0:
+        return unknown(
+            f"voila {version} ends kernels that were idle for {idle:g} s, those of notebooks too,"
+            " and keeps those of dashboards that crashed",
+            mend,
+        )
     return unknown(
-        f"voila {version}: `livewidgets dashboard` brings its settings; for a server of your own",
-        "\n".join(f"c.MappingKernelManager.{name} = {_KERNEL_CARE[name]}" for name in missing),
+        f"voila {version}: `livewidgets dashboard` brings its settings; for a server of your own", mend
     )
 
 
-def _cares(name: str, value: Setting | None) -> bool:
-    if value is None:
-        return False
-    return not value if name == "buffer_offline_messages" else value > 0
+def _is_ours(manager: Setting | None) -> bool:
+    # A class below ours has its own name, but seldom another module's beginning.
+    return isinstance(manager, str) and manager.startswith("livewidgets.voila_kernels.")
 
 
 def bundles(_: Case) -> Finding:
