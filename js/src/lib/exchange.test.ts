@@ -328,6 +328,8 @@ describe("the pulse", () => {
     expect(page.inquiries).toBe(0);
     live(500);
     expect(page.inquiries).toBe(1);
+    expect(await state()).toBe("live");
+    live(100);
     expect(await state()).toBe("server-gone");
     page.answer = "unreached";
     live(2_000);
@@ -367,9 +369,10 @@ describe("the pulse", () => {
     look("a");
     talk();
     const state = (): string => exchange.status().state;
+    exchange.receive(beat(page.time));
     live(3_000);
     expect(state()).toBe("gone");
-    exchange.receive(beat(page.time));
+    exchange.receive(beat(page.time - 2_000));
     live(3_000);
     expect(state()).toBe("live");
     for (let second = 0; second < 120; second++) {
@@ -378,6 +381,24 @@ describe("the pulse", () => {
     }
     live(2_000);
     expect(state()).toBe("gone");
+  });
+
+  it("does not take a kernel that stood still for a slow link", async () => {
+    const { page, exchange, look, talk, live } = setUp();
+    look("a");
+    talk();
+    exchange.receive(beat(page.time));
+    page.answer = page.kernel = "busy";
+    live(6_000);
+    await Promise.resolve();
+    expect(exchange.status().state).toBe("busy");
+    // A cell has held even the interpreter; what comes now is written now.
+    exchange.receive(beat(page.time));
+    page.answer = page.kernel = "idle";
+    live(1_400);
+    await Promise.resolve();
+    live(400);
+    expect(exchange.status().state).toBe("gone");
   });
 
   it("asks little, and not while it is hidden", () => {

@@ -10,6 +10,7 @@ import { Link, type Order } from "./link";
 import { type Json, PROTOCOL, parse, type ToKernel } from "./protocol";
 import {
   ANSWER_MS,
+  BEAT_MS,
   type Inquiry,
   judge,
   LATE_MS,
@@ -68,7 +69,7 @@ export interface Surroundings {
 }
 
 /** How often `check` is to be called. */
-export const CHECK_MS = 200;
+export const CHECK_MS = 100;
 /** A check that comes so much later than it should: the page stood still. */
 const STALL_MS = 250;
 /** A link on which messages come late is taken for a slow one, half as much after this. */
@@ -187,7 +188,7 @@ export class Exchange {
     if (this.#link.epoch !== null && this.#link.epoch !== message.epoch) this.#clock.forget();
     this.#clock.heard(message.at, now);
     if (!this.#isOld(message.at, now)) {
-      this.#learnSlack(now);
+      this.#learnSlack(message.at, now);
       this.#facts.heardAt = now;
       this.#calm();
     }
@@ -302,10 +303,14 @@ export class Exchange {
     return at - this.#clock.skew < askedAt - OLD_MS;
   }
 
-  /** Messages that come late without a cut: the link is slow, and will be for a while. */
-  #learnSlack(now: number): void {
+  /**
+   * Messages that come late without a cut: the link is slow, and will be for a while. One that was written just now
+   * is not late: then it was the kernel that stood still, and its end must not take longer to be seen.
+   */
+  #learnSlack(at: number, now: number): void {
     const facts = this.#facts;
-    const gap = silence(facts, now);
+    const onTheWay = now - (at - this.#clock.skew);
+    const gap = Math.min(silence(facts, now), BEAT_MS + onTheWay);
     facts.slack *= 0.5 ** (Math.max(0, now - (facts.heardAt ?? now)) / SLACK_HALF_LIFE_MS);
     const asked = (facts.askedAt ?? 0) > (facts.heardAt ?? 0);
     if (gap <= LATE_MS || gap > MOST_SLACK_MS || asked || this.#cutAt !== null) return;

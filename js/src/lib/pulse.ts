@@ -2,7 +2,8 @@
  * What the page can tell by itself about the way to its kernel.
  *
  * Beats come every second while somebody can see the page. A late one (1.25 s) makes the page ask the notebook
- * server about the kernel, where the host shows a way to; after 1.6 s it is silence, and the page says what it is:
+ * server about the kernel, where the host shows a way to; after 1.6 s it is silence (1.75 s while the server has not
+ * answered), and the page says what it is:
  *
  * | first that holds                                                  | state       |
  * | ----------------------------------------------------------------- | ----------- |
@@ -14,6 +15,7 @@
  * | in time                                                           | live        |
  * | asked (first hello, wake-up) less than 5.5 s ago, host says busy  | busy        |
  * | asked less than 5.5 s ago                                         | waiting     |
+ * | the server has not answered, the host says busy, less than 2.75 s | busy        |
  * | the server does not answer either                                 | server-gone |
  * | server or host say that the kernel is busy                        | busy        |
  * | nobody says anything, and the last beat said busy, for 12 s       | busy        |
@@ -29,6 +31,10 @@ export const BEAT_MS = 1_000;
 export const LATE_MS = 1_250;
 /** Kernel gone is to be said within 2 s; the beat before may have come just before the end. */
 export const SILENT_MS = 1_600;
+/** As long as that the server may take to answer, before it counts as gone too. */
+export const UNANSWERED_MS = 1_750;
+/** Where the host knows of a running cell that explains the silence, a slow answer is likelier than a cut. */
+export const UNANSWERED_BUSY_MS = 2_750;
 /** An answer to a hello may take longer than a beat: a page that was hidden gets one every 5 s only. */
 export const ANSWER_MS = 5_500;
 export const BUSY_SILENT_MS = 12_000;
@@ -104,9 +110,11 @@ function verdict(facts: PulseFacts, now: number): PulseState {
   if (silent > LATE_MS && facts.kernel === "absent") return heardAt === null ? "none" : "gone";
   // The server's answer is newer than what the host has heard, which may have been lost with a connection.
   const asks = inquiry === "idle" || inquiry === "busy" ? inquiry : facts.kernel;
-  if (silent <= SILENT_MS + slack && !asked) return busyMs >= BUSY_MS ? "busy" : "live";
+  const asking = inquiry === "asking";
+  if (silent <= (asking ? UNANSWERED_MS : SILENT_MS) + slack && !asked)
+    return busyMs >= BUSY_MS ? "busy" : "live";
   if (silent <= ANSWER_MS + slack && asked) return asks === "busy" && silent > BUSY_MS ? "busy" : "waiting";
-  if (inquiry === "asking") return "server-gone";
+  if (asking) return asks === "busy" && !asked && silent <= UNANSWERED_BUSY_MS ? "busy" : "server-gone";
   if (asks === "busy") return "busy";
   if (asks === "unknown" && !asked && busyMs >= BUSY_MS && silent <= BUSY_SILENT_MS) return "busy";
   return heardAt === null ? "none" : "gone";

@@ -6,7 +6,16 @@ import { overview } from "./connection";
 import type { LinkStatus } from "./exchange";
 import { type HealthFacts, health, knownUntil, LOOKS } from "./health";
 import type { Meta } from "./protocol";
-import { ANSWER_MS, BUSY_SILENT_MS, judge, LATE_MS, type PulseFacts, SILENT_MS } from "./pulse";
+import {
+  ANSWER_MS,
+  BUSY_SILENT_MS,
+  judge,
+  LATE_MS,
+  type PulseFacts,
+  SILENT_MS,
+  UNANSWERED_BUSY_MS,
+  UNANSWERED_MS,
+} from "./pulse";
 
 const NOW = 1_000_000;
 
@@ -79,7 +88,14 @@ describe("the pulse", () => {
     expect(silent({ inquiry: "unreached" })).toBe("server-gone");
     expect(silent({ inquiry: "unreached", kernel: "busy" })).toBe("server-gone");
     // Neither the kernel nor the server has answered so far.
-    expect(silent({ inquiry: "asking" })).toBe("server-gone");
+    const unanswered = { inquiry: "asking" as const, heardAt: NOW - UNANSWERED_MS - 1 };
+    expect(silent({ inquiry: "asking" })).toBe("live");
+    expect(silent(unanswered)).toBe("server-gone");
+    // A running cell explains why the kernel says nothing, and for a while why the server takes its time.
+    expect(silent({ ...unanswered, kernel: "busy" })).toBe("busy");
+    expect(silent({ ...unanswered, kernel: "busy", heardAt: NOW - UNANSWERED_BUSY_MS - 1 })).toBe(
+      "server-gone",
+    );
     expect(state({ heardAt: NOW - LATE_MS - 1, inquiry: "asking" })).toBe("live");
   });
 
@@ -128,7 +144,7 @@ describe("the pulse", () => {
         (some) => {
           const { state: said } = judge(some, NOW);
           const heard = NOW - (some.heardAt ?? 0) - some.stalled;
-          if (said === "live") expect(heard).toBeLessThanOrEqual(SILENT_MS + some.slack);
+          if (said === "live") expect(heard).toBeLessThanOrEqual(UNANSWERED_MS + some.slack);
           const told = [some.kernel, some.inquiry].includes("busy");
           if (said === "busy" && !told) expect(heard).toBeLessThanOrEqual(BUSY_SILENT_MS + some.slack);
           if (some.kernel === "dead" && !some.closed) expect(said).toBe("gone");
