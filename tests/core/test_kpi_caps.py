@@ -87,6 +87,14 @@ def test_a_call_without_a_time_talks_and_counts_for_no_day():
     assert (counts.connected("a"), counts.talking("a")) == (0, 1)
 
 
+def test_a_call_that_is_dated_ahead_counts_at_once():
+    counts = CapCounts(now=NOON)
+    counts.load({("1",): call(3600)}, NOON)
+    assert counts.connected("a") == 1
+    counts.advance(NOON + 2 * 3600)
+    assert counts.connected("a") == 1
+
+
 def test_what_is_always_counted_is_no_period_here():
     with pytest.raises(ValueError, match="beside any period"):
         CapCounts(period=Period.CONCURRENCY)
@@ -124,6 +132,10 @@ def test_it_counts_what_the_figures_count(changes):
         for one in (counts, figures):
             one.apply(patch)
             one.advance(now)
+    # What is dated ahead counts for a cap at once, and in the figures when its time has come.
+    now = max(now, NOON + 7 * 3600)
+    for one in (counts, figures):
+        one.advance(now)
     for group in "abc":
         talking = figures.used(Period.CONCURRENCY, (group,))
         assert counts.talking(group) == talking

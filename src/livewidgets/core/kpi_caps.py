@@ -19,7 +19,8 @@ class CapCounts:
     """Counts calls by a column, such as ``target_id``, kept up by what changed.
 
     A call belongs to the period in which it came in, as everywhere in `Kpis`; but this counts all groups at once, and
-    what a change costs depends neither on the number of calls nor on that of groups.
+    what a change costs depends neither on the number of calls nor on that of groups. A call that is dated ahead of `now`
+    counts at once: a clock that is wrong must not open a cap.
 
     Parameters
     ----------
