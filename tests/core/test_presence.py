@@ -146,7 +146,9 @@ def test_a_reconnect_keeps_all_until_the_state_is_there() -> None:
 def test_another_meta_is_an_update() -> None:
     roster = Roster("me")
     roster.state(one("ana", "1", page="calls", _since=5.0), 100.0)
-    change = roster.diff(one("ana", "2", page="bids", _since=5.0, phx_ref_prev="1", presence_ref="2"), one("ana", "1"), 101.0)
+    change = roster.diff(
+        one("ana", "2", page="bids", _since=5.0, phx_ref_prev="1", presence_ref="2"), one("ana", "1"), 101.0
+    )
     assert not change.joined
     assert not change.left
     (entry,) = change.updated
