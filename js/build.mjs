@@ -1,7 +1,7 @@
 // One bundle a widget, and its style sheet, into the Python package. Bundles travel whole with every
 // instance of a widget, so each is held to a budget: the build fails above it.
 import { readdir, readFile, rm } from "node:fs/promises";
-import { basename, extname, join } from "node:path";
+import { basename, extname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
 
@@ -70,21 +70,34 @@ function report(metafile) {
   return over;
 }
 
-if (process.argv.includes("--gallery")) {
-  // The components in a plain page, with drawn fixtures: node build.mjs --gallery, then open gallery/dist/index.html.
+/**
+ * A page of its own for each: a script, the style sheet of all, and the scripts beside it.
+ * @param {string[]} pages @param {string[]} beside @param {string} dist
+ */
+async function buildPages(pages, beside, dist) {
   const { writeFile } = await import("node:fs/promises");
-  const dist = join(here, "gallery", "dist");
+  const entries = [...pages.map((name) => `${name}.ts`), "gallery.css", ...beside];
   await esbuild.build({
     ...options,
-    entryPoints: [join(here, "gallery", "gallery.ts"), join(here, "gallery", "gallery.css")],
+    entryPoints: entries.map((name) => join(here, "gallery", name)),
     outdir: dist,
     format: "iife",
     minify: false,
   });
-  await writeFile(
-    join(dist, "index.html"),
-    '<!doctype html><html lang="en"><meta charset="utf-8"><title>livewidgets</title><link rel="stylesheet" href="gallery.css"><body><script src="gallery.js"></script></body></html>\n',
-  );
+  for (const name of pages) {
+    await writeFile(
+      join(dist, `${name === "gallery" ? "index" : name}.html`),
+      `<!doctype html><html lang="en"><meta charset="utf-8"><title>livewidgets</title><link rel="stylesheet" href="gallery.css"><body><script src="${name}.js"></script></body></html>\n`,
+    );
+  }
+}
+
+if (process.argv.includes("--gallery")) {
+  // The components in a plain page, with drawn fixtures: node build.mjs --gallery, then open gallery/dist/index.html.
+  await buildPages(["gallery"], [], join(here, "gallery", "dist"));
+} else if (process.argv.includes("--counters")) {
+  // The page of the tests and benchmarks that count, into the folder that is named last.
+  await buildPages(["counters"], ["counters_kernel.ts"], resolve(process.argv.at(-1) ?? ""));
 } else if (watch) {
   const context = await esbuild.context({ ...options, logLevel: "info" });
   await context.watch();

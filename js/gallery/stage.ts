@@ -1,6 +1,7 @@
 /** Where the scenes of the gallery are drawn, and in what states. */
 import type { LinkStatus } from "../src/lib/exchange";
 import type { Meta } from "../src/lib/protocol";
+import type { Row } from "../src/lib/rows";
 import * as fixtures from "./fixtures";
 
 /** What a scene is given: what the address asks for, and where to draw. */
@@ -15,6 +16,8 @@ export interface Stage {
   signal: AbortSignal;
   /** A new root, as wide as asked for. */
   place(): HTMLElement;
+  /** Who else wants to know what the scene shows. */
+  told?(rows: ReadonlyMap<string, Row>, meta: Meta): void;
 }
 
 const LINKS: Record<string, LinkStatus["state"]> = {
@@ -63,6 +66,7 @@ export function play(
   rows: ReadonlyMap<string, unknown>,
   extra: Record<string, unknown> = {},
 ): void {
+  stage.told?.(rows as ReadonlyMap<string, Row>, metaOf(stage.state, extra));
   if (stage.state === "absent") return;
   view.setLink(fixtures.link(LINKS[stage.state] ?? "live"));
   if (stage.state === "none") return;
