@@ -17,6 +17,7 @@ import { icon, make, setIcon, setText, show } from "../lib/dom";
 import { count } from "../lib/format";
 import type { Meta } from "../lib/protocol";
 import { courseWords } from "../lib/sparkline";
+import { tileGrid } from "../lib/tile_grid";
 import { type ShellOptions, shell, type View } from "./shell";
 import { type SparklineView, sparkline } from "./sparkline";
 
@@ -40,6 +41,8 @@ const PAUSE = "M4 3h2.8v10H4zm5.2 0H12v10H9.2z";
 /** Caps that are drawn; the rest is told as a number. */
 const MOST_BARS = 8;
 const WALL_BARS = 6;
+/** The most columns at each width of the style sheet. */
+const COLUMNS = [2, 3, 4, 6];
 
 interface CapsMeta {
   order: number;
@@ -111,7 +114,19 @@ export function campaignMetrics(
     if (shown.length !== grid.children.length || shown.some((one, index) => grid.children[index] !== one)) {
       grid.replaceChildren(...shown);
     }
-    grid.style.setProperty("--lw-many", String(shown.length));
+    place(shown);
+  }
+
+  /** Say for each width how many columns there are, and who takes more than one: which width it is, the style sheet knows. */
+  function place(shown: HTMLElement[]): void {
+    const plain = shown.filter((one) => one !== bars.element);
+    const last = plain[plain.length - 1];
+    for (const most of COLUMNS) {
+      const { columns, last: rest, wide } = tileGrid(plain.length, plain.length < shown.length, most);
+      grid.style.setProperty(`--lw-columns-${most}`, String(columns));
+      bars.element.style.setProperty(`--lw-span-${most}`, String(wide));
+      for (const one of plain) one.style.setProperty(`--lw-span-${most}`, String(one === last ? rest : 1));
+    }
   }
 
   function footWords(meta: Meta | null): string {
