@@ -120,6 +120,8 @@ def test_the_version() -> None:
         ("doctor", "--wait", "-1"),
         ("doctor", "--role", "king"),
         ("dashboard",),
+        ("dashboard", "call_center", "--preheat", "-1"),
+        ("demo", "--preheat", "some"),
         ("replay", "x.jsonl", "--speed", "slow"),
         ("nonsense",),
     ],

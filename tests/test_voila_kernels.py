@@ -158,3 +158,18 @@ async def test_what_a_page_misses_is_kept_for_notebooks_only(kernels):
     assert not told[notebook].is_closed
     assert told[notebook].listener is not None
     kernels._kernel_buffers.clear()
+
+
+async def test_a_heated_notebook_in_our_template_fits_an_address_with_a_theme(kernels):
+    # Asked as Voila does, of what its own class puts there.
+    kernels.notebook_data = {}
+    kernels.notebook_data["a.ipynb"] = {"template": "livewidgets", "theme": "light", "kernel_ids": {"1"}}
+    theme = kernels.notebook_data["a.ipynb"].get("theme")
+    assert not theme != "dark"  # noqa: SIM202
+    assert not theme != "light"  # noqa: SIM202
+    assert theme != "JupyterLab Solarized"
+    kernels.notebook_data["a.ipynb"]["kernel_ids"].add("2")
+    assert kernels.notebook_data["a.ipynb"]["kernel_ids"] == {"1", "2"}
+    # What another template does with its address we cannot know.
+    kernels.notebook_data["b.ipynb"] = {"template": "lab", "theme": "light"}
+    assert kernels.notebook_data["b.ipynb"]["theme"] != "dark"

@@ -89,6 +89,7 @@ def demo(
     seed: options.Seed = 7,
     speed: options.Speed = 1.0,
     scenario: options.Scenario = "normal",
+    preheat: options.Preheat = 1,
 ) -> None:
     """Show a dashboard with live calls; no account needed.
 
@@ -98,7 +99,15 @@ def demo(
     from livewidgets import demonstration
 
     demonstration.run(
-        notebook, port=port, data=data, seed=seed, speed=speed, scenario=scenario, browser=browser, say=say
+        notebook,
+        port=port,
+        data=data,
+        seed=seed,
+        speed=speed,
+        scenario=scenario,
+        preheated=preheat,
+        browser=browser,
+        say=say,
     )
 
 
@@ -112,6 +121,7 @@ def dashboard(
     ] = None,
     port: options.Port = 0,
     browser: options.Browser = True,
+    preheat: options.Preheat = 0,
     names: Annotated[bool, typer.Option("--list", metavar="", help="List our notebooks.")] = False,
 ) -> None:
     """Serve a notebook as a dashboard on your project.
@@ -127,7 +137,9 @@ def dashboard(
         return
     if notebook is None:
         raise typer.BadParameter(f"Name one of {', '.join(known)}, or a path.", param_hint="NAME|PATH")
-    demonstration.show(dashboards.find_notebook(notebook), port=port, browser=browser, say=say)
+    demonstration.show(
+        dashboards.find_notebook(notebook), port=port, preheated=preheat, browser=browser, say=say
+    )
 
 
 @app.command(cls=_Command, rich_help_panel=_LOOK)

@@ -32,6 +32,7 @@ def run(
     browser: bool,
     say: Callable[[str], None],
     scenario: str = "normal",
+    preheated: int = 0,
 ) -> None:
     """Show a notebook as a dashboard on the sandbox until Ctrl-C, then stop everything that was started.
 
@@ -47,6 +48,8 @@ def run(
         Whether to open a browser, where there is one.
     say
         Takes the lines for the user.
+    preheated
+        Kernels that have run the notebook before anybody comes.
 
     Raises
     ------
@@ -80,7 +83,8 @@ def run(
         )
         try:
             say(f"Sandbox    {info.url}   psql {info.dsn}")
-            _show(path, port, {SANDBOX_VARIABLE: str(info.data)}, browser=browser, say=say, end=end)
+            env = {SANDBOX_VARIABLE: str(info.data)}
+            _show(path, port, env, preheated=preheated, browser=browser, say=say, end=end)
         except KeyboardInterrupt:
             say("\nStopping …")
         finally:
@@ -96,6 +100,7 @@ def show(
     browser: bool,
     say: Callable[[str], None],
     env: Mapping[str, str] | None = None,
+    preheated: int = 0,
 ) -> None:
     """Show a notebook as a dashboard on whatever is configured, until Ctrl-C.
 
@@ -107,6 +112,8 @@ def show(
         As for `run`.
     env
         Environment variables for its kernels.
+    preheated
+        As for `run`.
 
     Raises
     ------
@@ -115,17 +122,32 @@ def show(
     """
     with stopped_by_signals():
         try:
-            _show(notebook, port, env or {}, browser=browser, say=say, end="Ctrl-C stops it.")
+            _show(
+                notebook,
+                port,
+                env or {},
+                preheated=preheated,
+                browser=browser,
+                say=say,
+                end="Ctrl-C stops it.",
+            )
         except KeyboardInterrupt:
             say("\nStopping …")
 
 
 def _show(
-    notebook: Path, port: int, env: Mapping[str, str], *, browser: bool, say: Callable[[str], None], end: str
+    notebook: Path,
+    port: int,
+    env: Mapping[str, str],
+    *,
+    preheated: int,
+    browser: bool,
+    say: Callable[[str], None],
+    end: str,
 ) -> None:
     with ExitStack() as stack:
         with Working("starting the dashboard"):
-            dashboard = stack.enter_context(serve(notebook, port=port, env=env))
+            dashboard = stack.enter_context(serve(notebook, port=port, preheated=preheated, env=env))
         say(f"Dashboard  {dashboard.url}")
         say(end)
         if browser and _has_screen():

@@ -29,6 +29,36 @@ from traitlets import Float, default
 
 #: In the environment of each kernel that Voila starts.
 _MARK = "VOILA_PREHEAT"
+#: Themes that a page in our template takes from its address by itself.
+_THEMES = ("light", "dark")
+
+
+class _AnyTheme(str):
+    """A theme that is as good as any other that the page can take by itself."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return other in _THEMES
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(_THEMES)
+
+
+class _Heated(dict[str, Any]):
+    """What Voila keeps of the notebooks in its pools.
+
+    It gives a page a kernel from there only if the theme in the address is the one that the notebook was rendered in.
+    In our template both are one.
+    """
+
+    def __setitem__(self, notebook: str, data: Any) -> None:  # noqa: ANN401 - Voila's own
+        if data.get("template") == "livewidgets" and data.get("theme") in _THEMES:
+            data = {**data, "theme": _AnyTheme(data["theme"])}
+        super().__setitem__(notebook, data)
 
 
 @dataclass
@@ -84,6 +114,16 @@ class DashboardKernels(AsyncMappingKernelManager):
         self._viewed: dict[str, _Viewed] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._looking: PeriodicCallback | None = None
+        self._heated = _Heated()
+
+    @property
+    def notebook_data(self) -> dict[str, Any]:
+        """What Voila keeps of the notebooks in its pools."""
+        return self._heated
+
+    @notebook_data.setter
+    def notebook_data(self, data: dict[str, Any]) -> None:
+        self._heated = _Heated(data)
 
     async def start_kernel(self, **options: Any) -> str:  # type: ignore[override] # noqa: ANN401
         """Start a kernel; one of Voila's is watched from here on."""

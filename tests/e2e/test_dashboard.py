@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from livewidgets import dashboards
 from livewidgets.demonstration import SANDBOX_VARIABLE
@@ -85,6 +85,8 @@ def test_the_demo_shows_calls_and_stops_all_it_started(page: Page, tmp_path: Pat
         expect(page.locator(".lw-online-status")).to_contain_text("Live")
         expect_campaign_filter_to_work(page)
         started = psutil.Process(demo.pid).children(recursive=True)
+        # A demo opens fast.
+        assert any("--pool_size=1" in process.cmdline() for process in started if process.is_running())
         info = running(data)
         assert info is not None
         started.append(psutil.Process(info.pid))
@@ -155,6 +157,38 @@ def test_everything_on_a_dashboard_is_live(
         page.set_viewport_size({"width": 360, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert said == []
+
+
+@pytest.mark.timeout(180)
+def test_an_address_with_a_theme_gets_a_heated_kernel(
+    page: Page, said: list[str], busy_sandbox: SandboxInfo, tmp_path: Path
+):
+    env = {SANDBOX_VARIABLE: str(busy_sandbox.data)}
+    log = tmp_path / "voila.log"
+    notebook = dashboards.find_notebook("bidding")
+    with dashboards.serve(notebook, preheated=1, env=env, log=log) as dashboard:
+        page.goto(f"{dashboard.url}?theme=dark", wait_until="commit")
+        # The page is dark from the first that is seen of it.
+        expect(page.locator("#loading")).to_have_css("color", "rgb(162, 171, 184)")
+        expect(page.locator("body")).to_have_css("background-color", "rgb(12, 14, 17)")
+        component = page.locator(".lw-live-bidding[data-state=live]")
+        expect(component).to_be_visible(timeout=60_000)
+        expect(component).to_have_attribute("data-lw-theme", "dark")
+        assert "Using pre-heated kernel" in log.read_text()
+        # So is what is not ours: Jupyter's own sheet is there.
+        choice = page.get_by_label("Campaign", exact=True)
+        assert brightness(choice, "backgroundColor") < 60 < 180 < brightness(choice, "color")
+        page.get_by_role("button", name="Light colours").click()
+        expect(page.locator("body")).to_have_css("background-color", "rgb(244, 245, 247)")
+        assert brightness(choice, "color") < 60 < 180 < brightness(choice, "backgroundColor")
+    assert said == []
+
+
+def brightness(element: Locator, what: str) -> float:
+    """Say how bright a colour of an element is, from 0 to 255."""
+    colour = element.evaluate(f"(element) => getComputedStyle(element).{what}")
+    red, green, blue = (float(part) for part in re.findall(r"[\d.]+", colour)[:3])
+    return (red + green + blue) / 3
 
 
 @pytest.mark.timeout(180)
