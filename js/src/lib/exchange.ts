@@ -111,6 +111,8 @@ export class Exchange {
     closed: false,
   };
   #checkedAt: number | null = null;
+  /** When the host last said something of the kernel's work: it came the same way as a message. */
+  #statusAt = 0;
   #inquireAt = Number.NEGATIVE_INFINITY;
   #inquiries = 0;
   #server: ServerWord = "unknown";
@@ -219,6 +221,7 @@ export class Exchange {
   /** The host says something of its connection or of the kernel. */
   hostSays({ server, kernel }: ReturnType<Host["words"]>): void {
     const now = this.around.now();
+    if (kernel === "idle" || kernel === "busy") this.#statusAt = now;
     // A kernel that restarts is soon well again, but it is another one: this line stays dead until it speaks.
     if (kernel === "dead") this.#deadAt = now;
     const back = server === "connected" && this.#cutAt !== null;
@@ -331,7 +334,9 @@ export class Exchange {
     if (facts.closed || now < this.#inquireAt || silence(facts, now) <= LATE_MS) return;
     if (!this.around.page().visible) return;
     this.#inquireAt = now + (this.#inquiries++ === 0 ? INQUIRY_PAUSE_MS : LATER_INQUIRY_PAUSE_MS);
-    const asked = this.around.host.inquire();
+    // Where it never was heard nothing tells whether its words are for this page.
+    const heard = Math.max(facts.heardAt ?? Number.POSITIVE_INFINITY, this.#statusAt) + this.#clock.skew;
+    const asked = this.around.host.inquire(heard);
     if (asked === null) return;
     if (facts.inquiry === "unasked") facts.inquiry = "asking";
     const silentSince = facts.heardAt;

@@ -68,7 +68,7 @@ describe("the host", () => {
     expect(first.statusChanged.slots.size).toBe(0);
     kernel = null;
     expect(host.words()).toEqual({ server: "unknown", kernel: "absent" });
-    expect(host.inquire()).toBeNull();
+    expect(host.inquire(0)).toBeNull();
   });
 
   it("may show nothing, or something else than JupyterLab does", () => {
@@ -85,7 +85,7 @@ describe("the host", () => {
     for (const find of [() => undefined, () => "kernel", () => ({}), throwing, () => odd]) {
       const host = watchHost(find, () => undefined, new AbortController().signal);
       expect(host.words()).toEqual({ server: "unknown", kernel: "unknown" });
-      expect(host.inquire()).toBeNull();
+      expect(host.inquire(0)).toBeNull();
       expect(() => host.reconnect()).not.toThrow();
     }
   });
@@ -116,13 +116,35 @@ describe("the host", () => {
     );
     vi.stubGlobal("fetch", fetched);
     const host = watchHost(jupyter, () => undefined, new AbortController().signal);
-    await expect(host.inquire()).resolves.toBe(word);
+    await expect(host.inquire(0)).resolves.toBe(word);
     expect(String(fetched.mock.calls[0]?.[0])).toBe("http://127.0.0.1:8888/lab/api/kernels/7f-1");
+  });
+
+  it("tells a kernel that has spoken since from a silent one", async () => {
+    let active = "2026-01-01T00:00:05.123456Z";
+    const heard = Date.parse("2026-01-01T00:00:04.500Z");
+    const answer = (state: string) => () =>
+      Promise.resolve(new Response(JSON.stringify({ execution_state: state, last_activity: active })));
+    vi.stubGlobal("fetch", answer("idle"));
+    const host = watchHost(jupyter, () => undefined, new AbortController().signal);
+    await expect(host.inquire(heard)).resolves.toBe("late");
+    // Nothing has followed: what the server heard was not for this page.
+    await expect(host.inquire(heard)).resolves.toBe("idle");
+    active = "2026-01-01T00:00:06.2Z";
+    await expect(host.inquire(heard)).resolves.toBe("late");
+    active = "2026-01-01T00:00:06.3Z";
+    await expect(host.inquire(Date.parse(active) - 100)).resolves.toBe("idle");
+    active = "2026-01-01T00:00:07.2Z";
+    vi.stubGlobal("fetch", answer("busy"));
+    await expect(host.inquire(heard)).resolves.toBe("busy");
+    active = "yesterday";
+    vi.stubGlobal("fetch", answer("idle"));
+    await expect(host.inquire(heard)).resolves.toBe("idle");
   });
 
   it("takes no answer for no server", async () => {
     vi.stubGlobal("fetch", () => Promise.reject(new TypeError("Failed to fetch")));
     const host = watchHost(jupyter, () => undefined, new AbortController().signal);
-    await expect(host.inquire()).resolves.toBe("unreached");
+    await expect(host.inquire(0)).resolves.toBe("unreached");
   });
 });

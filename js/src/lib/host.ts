@@ -22,14 +22,19 @@ interface Signal {
 
 export interface Host {
   words(): { server: ServerWord; kernel: KernelWord };
-  /** Ask the server about the kernel; null where the host shows no way to. */
-  inquire(): Promise<Exclude<Inquiry, "unasked" | "asking">> | null;
+  /**
+   * Ask the server about the kernel; null where the host shows no way to. `heard`: the kernel's time, in ms, when the
+   * page heard it last.
+   */
+  inquire(heard: number): Promise<Exclude<Inquiry, "unasked" | "asking">> | null;
   /** Have the host try its connection again now, instead of when its own patience says so. */
   reconnect(): void;
 }
 
 /** How long the server may take to answer. */
 export const INQUIRY_MS = 3_000;
+/** The server hears the kernel a little sooner than the page does. */
+const SOONER_MS = 300;
 
 /** A kernel's states, as JupyterLab names them, in which the one that we spoke with is no more. */
 const DEAD = new Set(["dead", "restarting", "autorestarting", "terminating"]);
@@ -53,6 +58,7 @@ export function watchHost(
   signal: AbortSignal,
 ): Host {
   let watched: KernelConnection | null | undefined;
+  let lastActive: number | null = null;
   const words = (): { server: ServerWord; kernel: KernelWord } => {
     const kernel = look();
     const connection = kernel?.connectionStatus;
@@ -92,11 +98,17 @@ export function watchHost(
   look();
   return {
     words,
-    inquire() {
+    inquire(heard) {
       const kernel = look();
       const base = kernel?.serverSettings?.baseUrl;
       const id = kernel?.id;
-      return typeof base === "string" && typeof id === "string" ? inquire(base, id) : null;
+      if (typeof base !== "string" || typeof id !== "string") return null;
+      return inquire(base, id).then(({ word, active }) => {
+        // What has not moved since the last question was another's: it is not on its way to this page.
+        const isNews = active !== null && active > heard + SOONER_MS && active !== lastActive;
+        lastActive = active;
+        return isNews && word === "idle" ? "late" : word;
+      });
     },
     reconnect() {
       try {
@@ -110,8 +122,15 @@ export function watchHost(
   };
 }
 
+interface Answer {
+  word: "unreached" | KernelWord;
+  /** When the server heard the kernel last; null where it does not say. */
+  active: number | null;
+}
+
 /** Jupyter Server's REST interface: the state of one kernel. */
-async function inquire(base: string, id: string): Promise<Exclude<Inquiry, "unasked" | "asking">> {
+async function inquire(base: string, id: string): Promise<Answer> {
+  const only = (word: Answer["word"]): Answer => ({ word, active: null });
   try {
     const response = await fetch(
       new URL(`api/kernels/${encodeURIComponent(id)}`, new URL(base, location.href)),
@@ -123,12 +142,13 @@ async function inquire(base: string, id: string): Promise<Exclude<Inquiry, "unas
     );
     const text = (await response.text()).slice(0, 10_000);
     // Another 404 (a gateway's, a host without this interface) says nothing about the kernel.
-    if (response.status === 404 && text.includes(id)) return "dead";
-    if (response.status >= 500) return "unreached";
-    if (!response.ok) return "unknown";
-    const state = (JSON.parse(text) as { execution_state?: unknown }).execution_state;
-    return kernelWord(state);
+    if (response.status === 404 && text.includes(id)) return only("dead");
+    if (response.status >= 500) return only("unreached");
+    if (!response.ok) return only("unknown");
+    const said = JSON.parse(text) as { execution_state?: unknown; last_activity?: unknown };
+    const active = typeof said.last_activity === "string" ? Date.parse(said.last_activity) : Number.NaN;
+    return { word: kernelWord(said.execution_state), active: Number.isFinite(active) ? active : null };
   } catch (error) {
-    return error instanceof SyntaxError ? "unknown" : "unreached";
+    return only(error instanceof SyntaxError ? "unknown" : "unreached");
   }
 }

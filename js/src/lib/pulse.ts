@@ -17,6 +17,7 @@
  * | asked less than 5.5 s ago                                         | waiting     |
  * | the server has not answered, the host says busy, less than 2.75 s | busy        |
  * | the server does not answer either                                 | server-gone |
+ * | the server has heard of the kernel what the page has not, for 10 s | waiting    |
  * | server or host say that the kernel is busy                        | busy        |
  * | nobody says anything, and the last beat said busy, for 12 s       | busy        |
  * | it has spoken before                                              | gone        |
@@ -38,6 +39,8 @@ export const UNANSWERED_BUSY_MS = 2_750;
 /** An answer to a hello may take longer than a beat: a page that was hidden gets one every 5 s only. */
 export const ANSWER_MS = 5_500;
 export const BUSY_SILENT_MS = 12_000;
+/** For so long what the kernel has sent may be on its way. */
+export const ON_THE_WAY_MS = 10_000;
 /** A main thread that answers within this is not worth a word. */
 export const BUSY_MS = 1_500;
 
@@ -60,8 +63,11 @@ export type PulseState =
 export type ServerWord = "connected" | "connecting" | "disconnected" | "unknown";
 /** The host's word on the kernel; `absent`: the notebook has none. */
 export type KernelWord = "idle" | "busy" | "dead" | "absent" | "unknown";
-/** What the server said when it was asked during this silence: of the kernel, or nothing at all. */
-export type Inquiry = "unasked" | "asking" | "unreached" | KernelWord;
+/**
+ * What the server said when it was asked during this silence: of the kernel, or nothing at all; `late`: the kernel
+ * has spoken since the page heard it, so it is the link that is slow.
+ */
+export type Inquiry = "unasked" | "asking" | "unreached" | "late" | KernelWord;
 
 export interface PulseFacts {
   /** All in page ms; null where it never happened. */
@@ -115,6 +121,7 @@ function verdict(facts: PulseFacts, now: number): PulseState {
     return busyMs >= BUSY_MS ? "busy" : "live";
   if (silent <= ANSWER_MS + slack && asked) return asks === "busy" && silent > BUSY_MS ? "busy" : "waiting";
   if (asking) return asks === "busy" && !asked && silent <= UNANSWERED_BUSY_MS ? "busy" : "server-gone";
+  if (inquiry === "late" && silent <= ON_THE_WAY_MS) return "waiting";
   if (asks === "busy") return "busy";
   if (asks === "unknown" && !asked && busyMs >= BUSY_MS && silent <= BUSY_SILENT_MS) return "busy";
   return heardAt === null ? "none" : "gone";

@@ -11,6 +11,7 @@ import {
   BUSY_SILENT_MS,
   judge,
   LATE_MS,
+  ON_THE_WAY_MS,
   type PulseFacts,
   SILENT_MS,
   UNANSWERED_BUSY_MS,
@@ -87,6 +88,9 @@ describe("the pulse", () => {
     expect(silent({ inquiry: "dead" })).toBe("gone");
     expect(silent({ inquiry: "unreached" })).toBe("server-gone");
     expect(silent({ inquiry: "unreached", kernel: "busy" })).toBe("server-gone");
+    // What it has said is on its way, for a while.
+    expect(silent({ inquiry: "late" })).toBe("waiting");
+    expect(silent({ inquiry: "late", heardAt: NOW - ON_THE_WAY_MS - 1 })).toBe("gone");
     // Neither the kernel nor the server has answered so far.
     const unanswered = { inquiry: "asking" as const, heardAt: NOW - UNANSWERED_MS - 1 };
     expect(silent({ inquiry: "asking" })).toBe("live");
@@ -133,6 +137,7 @@ describe("the pulse", () => {
             "unasked",
             "asking",
             "unreached",
+            "late",
             "idle",
             "busy",
             "dead",
