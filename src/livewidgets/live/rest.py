@@ -6,18 +6,26 @@ row once more and hide the HTTP status behind an exception. Retrying is the call
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio
 import httpx
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from livewidgets.core.change import Row
 from livewidgets.core.postgrest import quoted_column
-from livewidgets.errors import LiveWidgetsError, NotConnectedError, ProtocolError, UnreachableError
+from livewidgets.errors import (
+    ClosedError,
+    LiveWidgetsError,
+    NotConnectedError,
+    ProtocolError,
+    UnreachableError,
+)
 from livewidgets.live.timings import Timings
 from livewidgets.live.translate import rest_error, unreachable
 from livewidgets.live.writes_errors import write_error
@@ -41,6 +49,8 @@ class Rest:
         self.client = client
         self._session = session
         self._host = host
+        #: The requests under way, each with what ends it.
+        self._sending: dict[asyncio.Future[Any], anyio.CancelScope] = {}
         #: The most rows that an answer has held: the project gives at least so many at once.
         self.longest_page = 0
         #: When an answer of any kind last came (monotonic seconds).
@@ -159,20 +169,44 @@ class Rest:
         return found if isinstance(found, dict) else None
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, and end what is still asked for."""
+        for scope in tuple(self._sending.values()):
+            scope.cancel()
+        await asyncio.gather(*self._sending, return_exceptions=True)
         await self._session.aclose()
 
     async def _send(self, sending: Any) -> httpx.Response:  # noqa: ANN401 - the package's awaitable has no type
+        # In a task of its own, which is never cancelled as asyncio does it. The packages close several connections at
+        # once, such as those that a reset has ended, and shield that from the cancelling of their own kind only: any
+        # other would leave the rest of them open, and known to nobody.
+        scope = anyio.CancelScope()
+        task = asyncio.ensure_future(_within(scope, sending))
+        self._sending[task] = scope
+        task.add_done_callback(self._sending.pop)
         try:
-            response: httpx.Response = await sending
+            response = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            scope.cancel()
+            await asyncio.wait((task,))
+            raise
         except httpx.HTTPError as error:
             raise unreachable(error, self._host) from error
+        if response is None:
+            raise ClosedError(f"The connection to {self._host} was closed.", "Connect again.")
         self.last_heard = time.monotonic()
         return response
 
     def _refusal(self, response: httpx.Response, table: str) -> LiveWidgetsError:
         body = _json(response)
         return rest_error(response.status_code, body if isinstance(body, dict) else {}, table, self._host)
+
+
+async def _within(scope: anyio.CancelScope, sending: Any) -> httpx.Response | None:  # noqa: ANN401 - as above
+    """Wait for an answer; None when the scope was cancelled before it came."""
+    with scope:
+        response: httpx.Response = await sending
+        return response
+    return None
 
 
 def _is_forbidden_document(response: httpx.Response) -> bool:
