@@ -45,7 +45,6 @@ TESTED_IN = {
     "live/follower": "live/test_table",
     "live/journal": "live/test_outages",
     "live/request": "live/test_table",
-    "live/rest": "live/test_bad_input",
     "live/snapshot": "live/test_table",
     "live/subscription": "live/test_table",
     "live/timings": "live/conftest",

@@ -30,19 +30,22 @@ from tests.sandbox.api.conftest import Server
 MakeTable = Callable[..., Table]
 OpenLive = Callable[..., Live]
 
-#: Short enough for several outages in a few seconds; the order among them is as in the defaults.
+#: Short enough for several outages in a few seconds, long enough for a machine that has much else to do; the order among
+#: them is as in the defaults.
 BRISK = Timings(
-    open=2,
+    open=3,
     heartbeat=0.3,
-    heartbeat_reply=0.8,
-    join=1.5,
-    stream=3,
-    request=2,
+    heartbeat_reply=1.2,
+    join=2.5,
+    stream=5,
+    request=4,
     rest_retry=0.1,
     table_retry=0.3,
     refill=0.02,
     sync=0.5,
 )
+#: How long anything may take on such a machine (seconds); none of it is slept away.
+PATIENCE = 40.0
 SECONDS = 5.0
 STEPS = 250
 FAULTS = (
@@ -190,7 +193,7 @@ def storm(clients: list[Client], data: Table, proxy: FaultProxy, seed: int, day:
 def settle(clients: list[Client], data: Table) -> dict[str, int]:
     """Every write is in a final state and has an answer, and what was said to be written was."""
     for client in clients:
-        eventually(lambda c=client: not c.table.mutations, f"{client.table.mutations} are stuck", 20)
+        eventually(lambda c=client: not c.table.mutations, f"{client.table.mutations} are stuck", PATIENCE)
     recorded = {value for (value,) in data.db.execute(f"select value from public.{data.name}_record")}
     states = dict.fromkeys(("synced", "rejected", "conflict"), 0)
     for mutation, value in (one for client in clients for one in client.made):
@@ -205,6 +208,7 @@ def settle(clients: list[Client], data: Table) -> dict[str, int]:
     return states
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_after_the_storm_all_is_right_and_nothing_is_left(
     open_live: OpenLive, sandbox: Any, data: Table, seed: int
@@ -215,10 +219,10 @@ def test_after_the_storm_all_is_right_and_nothing_is_left(
     # What stays for good is started by the first who needs it.
     with open_live() as first:
         seen: list[Any] = []
-        first.table(data.name).ready().on_change(seen.append)
+        first.table(data.name).ready(PATIENCE).on_change(seen.append)
         data.run("update {} set n = 1")
-        eventually(lambda: seen)
-    eventually(lambda: counts()["tasks"] <= 1)
+        eventually(lambda: seen, limit=PATIENCE)
+    eventually(lambda: counts()["tasks"] <= 1, limit=PATIENCE)
     before = counts()
 
     server = Server(sandbox.dsn, Keys.load(sandbox.data)).start()
@@ -229,24 +233,29 @@ def test_after_the_storm_all_is_right_and_nothing_is_left(
                 Client(open_live(url=proxy.url, token=token, timings=BRISK), data, rule) for rule in RULES
             ]
             for client in clients:
-                client.table.ready()
+                client.table.ready(PATIENCE)
             storm(clients, data, proxy, seed, day)
             for client in clients:
                 client.live.retry_now()  # how long it waits between tries is not what is tested
             print(settle(clients, data))
             late = Client(open_live(url=proxy.url, token=token, timings=BRISK), data)
             for client in (*clients, late):
-                eventually(client.is_right, f"{client.tables} are not what a select returns, seed {seed}", 20)
+                eventually(
+                    client.is_right, f"{client.tables} are not what a select returns, seed {seed}", PATIENCE
+                )
             for client in (*clients, late):
                 client.live.close()
             realtime = server.app.state.realtime
             eventually(
-                lambda: not realtime.sockets and not len(realtime.subscriptions), "the server still serves"
+                lambda: not realtime.sockets and not len(realtime.subscriptions),
+                "the server still serves",
+                PATIENCE,
             )
-            eventually(lambda: not proxy.connections, "connections are left")
+            eventually(lambda: not proxy.connections, "connections are left", PATIENCE)
     finally:
         server.stop()
     eventually(
         lambda: all(counts()[name] <= number for name, number in before.items()),
         f"something is left: {before} became {counts()}, seed {seed}",
+        PATIENCE,
     )
