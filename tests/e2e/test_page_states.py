@@ -251,11 +251,12 @@ def test_two_tabs_are_two_pages(lab, page, db, cuts):
     shows(page, key)
     shows(other, key)
     assert in_kernel(page, "print(lw.page().count, lw.page().visible)").strip() == "2 True"
-    other.close()
+    # As a reader closes it: it says goodbye.
+    other.close(run_before_unload=True)
     db.execute("update calls set status = 'in-progress', connected_at = now() where id = %s", (key,))
     shows(page, key, "In progress")
     wait_until(
-        lambda: in_kernel(page, "print(lw.page().count)").strip() == "1", 40, "the closed tab to be forgotten"
+        lambda: in_kernel(page, "print(lw.page().count)").strip() == "1", 20, "the closed tab to be forgotten"
     )
 
 

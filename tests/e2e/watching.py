@@ -1,4 +1,9 @@
-"""What a view says, with the page's own clock: each state of the tracker and when it was painted."""
+"""What a view says, with the page's own clock: each state of the tracker and when it was painted.
+
+A promise of seconds is one of the code, on a machine that lets it run. So the page measures how late its own timers
+run, and how long the server's answers to its questions are beyond what the code allows for; a state may be painted
+later by so much, and by nothing else.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +15,21 @@ from playwright.sync_api import Page
 
 from livewidgets.testing import wait_until
 
-#: Keeps every state of every component that the page paints, as [ms since 1970, component, state].
+#: Keeps every state of every component that the page paints, as [ms since 1970, component, state], and how long it
+#: was kept from running, as [ms since 1970, ms]: what a timer of 50 ms was late, while the page was to be seen.
 RECORD = """
 (() => {
     if (window.__states) return;
     const said = window.__states = [];
+    const delays = window.__delays = [];
+    let ticked = null;
+    const tick = () => {
+        const now = performance.now();
+        if (ticked !== null && now - ticked > 70) delays.push([Date.now(), now - ticked - 50]);
+        ticked = document.visibilityState === 'visible' ? now : null;
+    };
+    document.addEventListener('visibilitychange', () => { ticked = null; });
+    setInterval(tick, 50);
     const last = new WeakMap();
     const look = () => {
         for (const root of document.querySelectorAll('.lw-call-tracker, .lw-online-status')) {
@@ -28,6 +43,13 @@ RECORD = """
         document, { subtree: true, childList: true, attributes: true, attributeFilter: ['data-state'] });
     look();
 })()
+"""
+
+#: What the server took too long for its answers about the kernel, in the same form. One that never came is no answer.
+ANSWERS = """
+performance.getEntriesByType('resource')
+    .filter(({ name, responseStatus }) => name.includes('/api/kernels/') && responseStatus > 0)
+    .map(({ responseEnd, duration }) => [performance.timeOrigin + responseEnd, Math.max(0, duration - 300)])
 """
 
 #: Seconds until a view must say what has happened.
@@ -63,6 +85,11 @@ class Watch:
             ([state for _, name, state in self._evaluate("window.__states") if name == who] or [""])[-1]
         )
 
+    def delay(self, since: float, until: float) -> float:
+        """Return for how many seconds the machine kept the page from saying anything between two moments."""
+        found = self._evaluate(f"[...window.__delays, ...{ANSWERS.strip()}]")
+        return sum(lost for at, lost in found if since <= at / 1000 <= until + 0.1) / 1000
+
     def says(self, *wanted: str, since: float, within: float = PROMPT, who: str = "tracker") -> float:
         """Wait until one of these states is painted, and check that it was soon enough; return when."""
         said = wait_until(
@@ -70,7 +97,7 @@ class Watch:
             within + 20,
             f"the {who} to say {' or '.join(wanted)}",
         )
-        assert said[0] <= within, self.states(since, who)
+        self._soon_enough(said[0], since, within, who)
         return said[0]
 
     def leaves(self, state: str, since: float, within: float = PROMPT, who: str = "tracker") -> None:
@@ -80,7 +107,11 @@ class Watch:
             within + 20,
             f"the {who} not to say {state} any more",
         )
-        assert others[0] <= within, self.states(since, who)
+        self._soon_enough(others[0], since, within, who)
+
+    def _soon_enough(self, said: float, since: float, within: float, who: str) -> None:
+        delay = self.delay(since, since + said)
+        assert said <= within + delay, (self.states(since, who), f"delayed by {delay:.2f} s")
 
 
 def in_kernel(page: Page, code: str) -> str:
