@@ -111,10 +111,10 @@ describe("campaignMetrics", () => {
     const tiles = [...root.querySelectorAll(".lw-tile")];
     expect(tiles[1]?.className).toContain("lw-tile-caps");
     expect(texts(".lw-tile-caps .lw-tile-state")).toEqual(["1 reached"]);
-    expect(texts(".lw-cap-name")).toHaveLength(8);
+    expect(texts(".lw-cap-name")).toHaveLength(6);
     expect(texts(".lw-cap-state")).toEqual(["Reached", "Paused"]);
     expect(root.querySelector(".lw-caps-more")?.textContent).toBe(
-      "2 more · not all calls of today are loaded",
+      "4 more · not all calls of today are loaded",
     );
     expect(root.querySelector<HTMLElement>(".lw-cap-bar i")?.style.inlineSize).toBe("100%");
     feed(ROWS, { caps } as never);

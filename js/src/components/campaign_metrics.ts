@@ -39,8 +39,7 @@ const ARROWS = {
 };
 const PAUSE = "M4 3h2.8v10H4zm5.2 0H12v10H9.2z";
 /** Caps that are drawn; the rest is told as a number. */
-const MOST_BARS = 8;
-const WALL_BARS = 6;
+const MOST_BARS = 6;
 /** The most columns at each width of the style sheet. */
 const COLUMNS = [2, 3, 4, 6];
 
@@ -108,7 +107,7 @@ export function campaignMetrics(
     for (const key of views.keys()) if (!known.has(key)) views.delete(key);
     const told = capsMeta();
     if (told !== null) {
-      bars.draw(caps, told, options.size === "wall" ? WALL_BARS : MOST_BARS);
+      bars.draw(caps, told, MOST_BARS);
       shown.splice(Math.min(Number(told.order) || 0, shown.length), 0, bars.element);
     }
     if (shown.length !== grid.children.length || shown.some((one, index) => grid.children[index] !== one)) {

@@ -80,7 +80,8 @@ export function chartPlot(callbacks: PlotCallbacks, signal: AbortSignal): Plot {
         height,
         ms: 1,
         legend: { show: false },
-        padding: [paints.size * 0.8, paints.size * 0.5, 0, 0],
+        // On the right half of a time fits beyond the plot: the last one may stand at its edge.
+        padding: [paints.size * 0.8, paints.size * 1.6, 0, 0],
         scales: { x: { time: true, auto: false }, y: { auto: false } },
         axes: [
           axis({
