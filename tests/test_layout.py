@@ -84,6 +84,7 @@ LONG = {
     "src/livewidgets/live/client.py": "the names that a user types, and what is said of them",
     "src/livewidgets/live/table.py": "what the user holds, and what is said of it",
     "src/livewidgets/live/follower.py": "one table's life, from join to close",
+    "src/livewidgets/live/upstream.py": "one owner of the connection, from the first try to close",
     "src/livewidgets/widgets/exchange.py": "one state machine",
     "js/src/lib/exchange.ts": "one state machine",
     "js/src/styles/call_tracker.css": "one component's looks",

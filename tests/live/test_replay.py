@@ -60,6 +60,16 @@ def test_states_are_played_too(tmp_path):
     assert seen[-1] == "closed" or seen[-1] == "stale"
 
 
+def test_its_end_is_told_as_one(tmp_path):
+    path = tmp_path / "short.jsonl"
+    write(path, [HEADER, START])
+    with replay(path, speed=1) as played:
+        played.ready()
+        eventually(lambda: played.status.state is TableState.STALE)
+        assert isinstance(played.status.error, RecordingError)
+        assert "is over" in str(played.status.error)
+
+
 # What may be wrong
 
 

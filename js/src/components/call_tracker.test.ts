@@ -258,6 +258,12 @@ describe("states", () => {
     expect(mark()).toBe("Live");
   });
 
+  it("say of a recording that it is over, and wait for nothing", () => {
+    const error = { kind: "RecordingError", message: "The recording is over.", advice: "Replay it again." };
+    feed(ROWS, [], { ...META, state: "stale", since: NOW - 12_000, error });
+    expect(text(".lw-banner")).toBe("The recording is over.Replay it again.");
+  });
+
   it("are drawn: stale and error, with the rows still readable and the timers stopped", () => {
     feed(ROWS);
     feed(ROWS, [], { ...META, state: "stale", since: NOW - 12_000 });

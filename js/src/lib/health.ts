@@ -120,6 +120,8 @@ export function health(facts: HealthFacts, now: number): Health {
     case "stale": {
       const kernelNow = now + (link?.skew ?? 0);
       const staleFor = meta ? age(kernelNow - meta.since) : "";
+      // A recording that is over is not waited for.
+      if (trouble?.kind === "RecordingError") return say(trouble.message, trouble.advice);
       return say(`Stale since ${staleFor} — reconnecting`, trouble?.message ?? null);
     }
     case "error":

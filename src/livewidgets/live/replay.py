@@ -208,7 +208,7 @@ class _Player(Follower):
                     self._publish(self.edits.absorb(partial(replica.apply, self._changes(line))))
         if not replica.loaded:
             raise lines.damaged()
-        self._set(TableState.STALE, None)
+        self._set(TableState.STALE, _over())
 
     async def _until_due(self, due: float) -> None:
         # Also where it is late: others have their turn between two lines.
@@ -290,6 +290,10 @@ class _Lines:
             self._closed = True
             if self._file is not None:
                 self._file.close()
+
+
+def _over() -> RecordingError:
+    return RecordingError("The recording is over.", "Replay it again to see it once more.")
 
 
 def _read_header(path: Path) -> dict[str, Any]:
