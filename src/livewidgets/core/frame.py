@@ -32,6 +32,9 @@ TOMBSTONES = 1_000
 #: Rows in a patch before a snapshot in parts is kinder to the page; at least, and half of the rows otherwise.
 PATCH_LIMIT = 4 * CHUNK
 
+#: Most cells are of these, and are read as they are.
+_PLAIN = frozenset((str, bool, type(None)))
+
 
 def clean(value: object) -> object:
     """Return the value as a page can read it: large integers as text, NaN and the infinities as None."""
@@ -173,7 +176,7 @@ class Feed:
                 self._changed.pop(key, None)
                 self._gone[key] = self.version = version
         for key, values in upserted.items():
-            cells = tuple(map(clean, values))
+            cells = tuple([value if type(value) in _PLAIN else clean(value) for value in values])
             if len(cells) != len(self.columns):
                 raise ValueError(f"{self.name} has {len(self.columns)} columns, the row has {len(cells)}.")
             if self.rows.get(key) == cells:
