@@ -41,7 +41,8 @@ _DOTS: Final = "•••"
 _KEPT: Final = 4
 _LEAST_DIGITS: Final = 7
 
-_EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+")
+# A run of letters is taken whole, an address or not: else each of its letters would be tried as the first of one.
+_EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]++(?:@[\w-]+(?:\.[\w-]+)+)?")
 # Ids, dates and times are digits with dashes between them too: they are found first and stay.
 _NUMBER = re.compile(
     r"(?P<id>\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b)"
@@ -110,7 +111,8 @@ def mask_text(text: str) -> str:
 
     UUIDs, dates and times stay; any other seven digits or more with at most three signs between them do not.
     """
-    text = _EMAIL.sub(lambda found: mask_email(found.group()), text)
+    if "@" in text:
+        text = _EMAIL.sub(_mask_address, text)
     return _NUMBER.sub(_mask_found, text)
 
 
@@ -161,6 +163,11 @@ def mask_row(row: Row, columns: Iterable[str] = PERSONAL_COLUMNS) -> dict[str, A
         if name in masked:
             masked[name] = mask_value(masked[name])
     return masked
+
+
+def _mask_address(found: re.Match[str]) -> str:
+    text = found.group()
+    return mask_email(text) if "@" in text else text
 
 
 def _mask_found(found: re.Match[str]) -> str:
