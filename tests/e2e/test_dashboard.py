@@ -167,6 +167,7 @@ def test_an_address_with_a_theme_gets_a_heated_kernel(
     log = tmp_path / "voila.log"
     notebook = dashboards.find_notebook("bidding")
     with dashboards.serve(notebook, preheated=1, env=env, log=log) as dashboard:
+        wait_until(lambda: "is filled with 1 kernel" in log.read_text(), 60, "a kernel in the pool")
         page.goto(f"{dashboard.url}?theme=dark", wait_until="commit")
         # The page is dark from the first that is seen of it.
         expect(page.locator("#loading")).to_have_css("color", "rgb(162, 171, 184)")
