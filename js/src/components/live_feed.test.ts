@@ -154,6 +154,44 @@ describe("the feed", () => {
     expect(texts()).toContain("item 10000");
   });
 
+  it("reads a long log in slices, shows what was there until then, and misses nothing that comes meanwhile", () => {
+    add(1, 2, 3);
+    feed(null);
+    let now = 0;
+    vi.spyOn(performance, "now").mockImplementation(() => {
+      now += 5;
+      return now;
+    });
+    rows = new Map();
+    add(...Array.from({ length: 20_000 }, (_, index) => index + 1));
+    feed(null);
+    expect(texts()).toEqual(["item 3", "item 2", "item 1"]);
+    rows.delete("20000");
+    arrive(20_001);
+    feed(["20000"]);
+    expect(texts()).toEqual(["item 3", "item 2", "item 1"]);
+    vi.advanceTimersByTime(2_000);
+    browser.frames();
+    expect(texts().slice(0, 2)).toEqual(["item 20001", "item 19999"]);
+    expect(articles()[0]?.getAttribute("aria-setsize")).toBe("20000");
+  });
+
+  it("reads no further when a newer snapshot or the end comes", () => {
+    let now = 0;
+    vi.spyOn(performance, "now").mockImplementation(() => {
+      now += 5;
+      return now;
+    });
+    add(...Array.from({ length: 20_000 }, (_, index) => index + 1));
+    feed(null);
+    rows = new Map();
+    add(7);
+    feed(null);
+    vi.advanceTimersByTime(2_000);
+    browser.frames();
+    expect(texts()).toEqual(["item 7"]);
+  });
+
   it("follows at the top", () => {
     add(...Array.from({ length: 100 }, (_, index) => index + 1));
     feed(null);

@@ -4,8 +4,10 @@ import { type Activity, ActivityList, accepts, cellsOf, newerThan } from "../lib
 import { copyText } from "../lib/clipboard";
 import { icon, make, setText, show } from "../lib/dom";
 import { isVouched } from "../lib/facts";
+import type { FeedUpdate } from "../lib/feed";
 import { count } from "../lib/format";
 import type { Meta, Trouble } from "../lib/protocol";
+import { AT_ONCE, inSlices } from "../lib/slices";
 import { tabSeparated } from "../lib/tsv";
 import { feedList } from "./live_feed_list";
 import { feedTools } from "./live_feed_tools";
@@ -193,6 +195,35 @@ export function liveFeed(
     return words.join(" · ");
   }
 
+  function take(update: FeedUpdate): void {
+    // What a first snapshot brings was there before: only what comes later arrives.
+    const settled = log.all.length > 0 && update.changed !== null;
+    const newest = log.all[log.all.length - 1];
+    const added = update.changed?.size === 0 ? [] : log.apply(update.rows, update.changed);
+    if (settled && newest) {
+      // Older ones may be told later: of a table that was read late, or of a long log in turns.
+      const fresh = added.slice(added.length - newerThan(added, newest));
+      came += fresh.length;
+      if (!held) for (const item of fresh.slice(-MOST_LIGHTS)) arrived.add(item);
+    }
+    if (options.paused && !held) hold();
+    frame.setFeed(update);
+  }
+
+  /** A long log is read in slices; what was shown stays until it is read, and what comes meanwhile comes after it. */
+  let reading: { life: AbortController; late: Set<string>; update: FeedUpdate } | null = null;
+  function read(update: FeedUpdate): void {
+    reading?.life.abort();
+    const mine = { life: new AbortController(), late: new Set<string>(), update };
+    reading = mine;
+    function* work(): Generator<undefined, void> {
+      yield* log.renew(update.rows);
+      reading = null;
+      take({ ...mine.update, changed: mine.late });
+    }
+    inSlices(work(), mine.life.signal);
+  }
+
   const announcer = window.setInterval(() => {
     if (came > 0 && !options.paused) frame.announce(`${count(came)} new items.`);
     came = 0;
@@ -203,6 +234,7 @@ export function liveFeed(
     "abort",
     () => {
       window.clearInterval(announcer);
+      reading?.life.abort();
       measure.disconnect();
     },
     { once: true },
@@ -221,18 +253,15 @@ export function liveFeed(
       list.measure();
     },
     setFeed(update) {
-      // What a first snapshot brings was there before: only what comes later arrives.
-      const settled = log.all.length > 0 && update.changed !== null;
-      const newest = log.all[log.all.length - 1];
-      const added = update.changed?.size === 0 ? [] : log.apply(update.rows, update.changed);
-      if (settled && newest) {
-        // Older ones may be told later: of a table that was read late, or of a long log in turns.
-        const fresh = added.slice(added.length - newerThan(added, newest));
-        came += fresh.length;
-        if (!held) for (const item of fresh.slice(-MOST_LIGHTS)) arrived.add(item);
+      if (update.changed === null && update.rows.size > AT_ONCE) read(update);
+      else if (reading && update.changed !== null) {
+        for (const key of update.changed) reading.late.add(key);
+        reading.update = update;
+      } else {
+        reading?.life.abort();
+        reading = null;
+        take(update);
       }
-      if (options.paused && !held) hold();
-      frame.setFeed(update);
     },
     setLink: frame.setLink,
     setLost: frame.setLost,

@@ -56,7 +56,8 @@ describe("the list of items", () => {
             rows.set(String(number), row(at, table));
             changed.add(String(number));
           }
-          list.apply(rows, whole ? null : changed);
+          if (whole && put.length % 2 === 1) [...list.renew(rows)];
+          else list.apply(rows, whole ? null : changed);
           if (wish !== null) {
             filter = wish.startsWith("at")
               ? { kinds: new Set(), words: [wish] }

@@ -1,6 +1,7 @@
 /** The items of a feed: read from rows, in order, filtered; each update costs what changed, not what is there. */
 import { moment, toNumber } from "./format";
 import type { Row, Rows } from "./rows";
+import { STEP, sorted } from "./slices";
 
 export interface Activity {
   key: string;
@@ -88,7 +89,7 @@ export class ActivityList {
   shown: Activity[] = [];
   /** Items by table. */
   readonly counts = new Map<string, number>();
-  readonly #byKey = new Map<string, Activity>();
+  #byKey = new Map<string, Activity>();
   #filter: ActivityFilter = { kinds: new Set(), words: [] };
 
   get(key: string): Activity | undefined {
@@ -123,6 +124,31 @@ export class ActivityList {
     this.all = merged(without(this.all, gone), added);
     this.shown = merged(without(this.shown, gone), this.#filtered(added));
     return added;
+  }
+
+  /**
+   * Take all rows, in steps; nothing is different before the last one. What changes in the rows meanwhile is to be
+   * taken by `apply` afterwards.
+   */
+  *renew(rows: Rows): Generator<undefined, void> {
+    const byKey = new Map<string, Activity>();
+    const counts = new Map<string, number>();
+    const all: Activity[] = [];
+    let last: Activity | null = null;
+    let ordered = true;
+    for (const [key, row] of rows) {
+      const item = readActivity(key, row);
+      byKey.set(key, item);
+      counts.set(item.table, (counts.get(item.table) ?? 0) + 1);
+      ordered &&= last === null || inOrder(last, item) < 0;
+      last = item;
+      if (all.push(item) % STEP === 0) yield;
+    }
+    this.all = ordered ? all : yield* sorted(all, inOrder);
+    this.#byKey = byKey;
+    this.counts.clear();
+    for (const [table, count] of counts) this.counts.set(table, count);
+    this.shown = this.#filtered(this.all);
   }
 
   #forget(key: string, item: Activity, gone: Set<Activity>): void {
