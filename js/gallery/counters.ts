@@ -141,9 +141,15 @@ function offer(name: string, query: string, most: number): PageModel {
   return model;
 }
 
+/** What was offered last. */
+const offered = (name: string): PageModel =>
+  [...models].filter(([feed]) => feed.startsWith(name)).at(-1)?.[1] as PageModel;
+
 function mount(name: string, model: PageModel): { root: HTMLElement; life: AbortController } {
   const life = new AbortController();
   const root = document.createElement("div");
+  // One view's layout is no other's.
+  root.style.contain = "layout";
   document.body.append(root);
   (PARTS[name] as Part).widget.render({
     model,
@@ -174,9 +180,14 @@ async function until(condition: () => boolean, milliseconds: number, what: strin
 const counters = {
   names: Object.keys(PARTS),
 
-  /** Show a component, with what its scene shows by this query, and wait until it is live. */
-  async show(name: string, query = "", most = 0): Promise<void> {
-    const view = mount(name, offer(name, query, most));
+  /** Have the kernel offer what a component's scene shows by this query; of what grows, so many rows stay. */
+  offer(name: string, query = "", most = 0): void {
+    offer(name, query, most);
+  },
+
+  /** Show what was offered last for a component, and wait until it is live. */
+  async show(name: string): Promise<void> {
+    const view = mount(name, offered(name));
     shown.set(name, view);
     view.root.scrollIntoView();
     await until(() => isLive(view.root), 60_000, `${name} to be live`);
@@ -189,11 +200,12 @@ const counters = {
     shown.delete(name);
   },
 
-  /** Mount and unmount views of the one that is shown, so many at once, each painted with its rows. */
-  async mounts(name: string, times: number, atOnce: number): Promise<void> {
-    const model = [...models].filter(([feed]) => feed.startsWith(name)).at(-1)?.[1] as PageModel;
+  /** Mount and unmount views of what is shown, so many at once; this share is painted, the others go before. */
+  async mounts(name: string, times: number, atOnce: number, painted = 1): Promise<void> {
+    const model = offered(name);
     for (let done = 0; done < times; done += atOnce) {
       const views = Array.from({ length: atOnce }, () => mount(name, model));
+      for (const view of views.splice(Math.ceil(atOnce * painted))) unmount(view);
       await until(() => views.every(({ root }) => isLive(root)), 20_000, `${name} to be drawn`);
       for (const view of views) unmount(view);
     }
@@ -203,7 +215,7 @@ const counters = {
   async traffic(rate: number, changes: number, hasten = 1): Promise<{ changes: number; ticks: number }> {
     changed = { changes: 0, ticks: 0 };
     tell({ say: "traffic", rate, changes, hasten });
-    await until(() => changed.changes >= changes, 600_000, "all changes");
+    await until(() => changed.changes >= changes, 3_600_000, "all changes");
     await frame();
     return changed;
   },

@@ -40,7 +40,7 @@ class CountersPage:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
 
-    def call(self, name: str, *arguments: object) -> Any:  # noqa: ANN401 - as JSON has it
+    def call(self, name: str, *arguments: object) -> Any:
         """Call a function of the page's and wait for it."""
         return self.page.evaluate(f"(given) => window.counters.{name}(...given)", list(arguments))
 
