@@ -89,7 +89,7 @@ def demo(
     seed: options.Seed = 7,
     speed: options.Speed = 1.0,
     scenario: options.Scenario = "normal",
-    preheat: options.Preheat = 1,
+    preheat: options.Preheat = 0,
 ) -> None:
     """Show a dashboard with live calls; no account needed.
 

@@ -73,7 +73,7 @@ Preheat = Annotated[
     typer.Option(
         parser=kernels,
         metavar="N",
-        help="Kernels kept ready for visitors: a page opens in half the time, 100 MB each.",
+        help="Kernels kept ready for visitors, 100 MB each.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", metavar="", help="Print it as JSON, for a script.")]
