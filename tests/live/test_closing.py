@@ -105,7 +105,7 @@ def test_nothing_of_a_connection_outlives_its_close(
     live.close()
     # By the time it returns, not soon after.
     assert upstream.thread.run(others()) == []
-    assert len(upstream._ending) == 0
+    assert len(upstream.endings) == 0
     eventually(lambda: proxy.connections == 0)
 
 

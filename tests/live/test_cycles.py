@@ -50,10 +50,10 @@ def test_a_thousand_cycles_leave_nothing(live: Live, make_table: MakeTable, caps
         room.on_broadcast("ping", seen.append)
         users.on_change(seen.append)
         if number % 100 == 0:
-            table.ready()
-            hook.ready()
-            room.broadcast("ping", {"n": number}).result(10)
-            eventually(users.who)
+            table.ready(60)
+            hook.ready(60)
+            room.broadcast("ping", {"n": number}).result(60)
+            eventually(users.who, limit=60.0)
         for one in (table, hook, room, users):
             one.close()
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Coroutine
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    from livewidgets.live.thread import IoThread
     from livewidgets.live.upstream import Upstream
+
+#: How long what is closed may use the connection (seconds): a bit more than tables wait for their last writes.
+_END_LIMIT = 2.2
 
 
 class Closing(ABC):
@@ -44,3 +50,30 @@ def warn_dropped(thing: object, upstream: Upstream) -> None:
     """
     if not upstream.is_closed and upstream.thread.is_usable():
         warnings.warn(f"{thing!r} was never closed", ResourceWarning, source=thing, stacklevel=3)
+
+
+class Endings:
+    """What ends things that were closed: tasks that still use the connection. On the I/O thread."""
+
+    def __init__(self, thread: IoThread) -> None:
+        self._thread = thread
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def start(self, coro: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        """Begin to end something; the connection's `close` waits for it."""
+        task = self._thread.start(coro, name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def settle(self) -> None:
+        """Wait for all, but not long: who hangs in a send to a dead peer is freed by the end of the websocket."""
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks), timeout=_END_LIMIT)
+
+    async def wait(self) -> None:
+        """Wait for all."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -57,7 +57,9 @@ class HookSource:
 
     def end(self) -> None:
         """Leave; any thread."""
-        self._upstream.thread.call(lambda: self._upstream.end(self._close(), "livewidgets-hook-end"))
+        self._upstream.thread.call(
+            lambda: self._upstream.endings.start(self._close(), "livewidgets-hook-end")
+        )
 
     async def _close(self) -> None:
         self.takers.clear()

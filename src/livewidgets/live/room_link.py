@@ -215,7 +215,7 @@ class Rooms:
             if self._links.get((link.topic, link.private)) is link:
                 del self._links[link.topic, link.private]
         before = self._ending.get(link.topic)
-        ending = self._upstream.end(self._end(link, before), "livewidgets-room-end")
+        ending = self._upstream.endings.start(self._end(link, before), "livewidgets-room-end")
         self._ending[link.topic] = ending
 
     def _start(self, link: RoomLink) -> None:

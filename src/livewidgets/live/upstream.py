@@ -11,13 +11,14 @@ import random
 import threading
 import time
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from livewidgets.core.connection import Connection, ConnectionState, ConnectionStatus, backoff, retryable
 from livewidgets.errors import ClosedError, LiveWidgetsError
+from livewidgets.live.closing import Endings
 from livewidgets.live.credentials import Credentials, Token
 from livewidgets.live.follower import Follower
 from livewidgets.live.renewal import Renewal
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from livewidgets.live.writes_mutation import Mutation
 
 logger = logging.getLogger(__name__)
-
-#: How long what is closed may use the connection (seconds): a bit more than tables wait for their last writes.
-_END_LIMIT = 2.2
 
 __all__ = ["Token", "Upstream"]
 
@@ -82,8 +80,7 @@ class Upstream:
         #: Open subscriptions that may be dropped.
         self.handles: weakref.WeakSet[Subscription] = weakref.WeakSet()
         self._listeners: list[Callable[[ConnectionStatus], object]] = []
-        #: What ends things that were closed; they still use the connection.
-        self._ending: set[asyncio.Task[Any]] = set()
+        self.endings = Endings(thread)
         #: Called with each write that the database did not take.
         self.write_listeners: list[Callable[[Mutation], object]] = []
         self._task: asyncio.Task[Any] | None = None
@@ -182,27 +179,18 @@ class Upstream:
         self._machine.close(self.wall())
         self._tell_all()
         for follower in followers:
-            self.end(follower.close(), "livewidgets-table-end")
+            self.endings.start(follower.close(), "livewidgets-table-end")
         for joiner in tuple(self.joiners):
-            self.end(joiner.close(), "livewidgets-join-end")
+            self.endings.start(joiner.close(), "livewidgets-join-end")
         # What was closed just before is waited for, too: a request that outlives the session leaves a socket behind.
-        if self._ending:
-            await asyncio.wait(tuple(self._ending), timeout=_END_LIMIT)
+        await self.endings.settle()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        # What hung in a send to a dead peer has ended with the websocket.
-        await asyncio.gather(*self._ending, return_exceptions=True)
+        await self.endings.wait()
         if self._rest is not None:
             await self._rest.close()
         self._listeners.clear()
-
-    def end(self, coro: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-        """Start what ends something; `close` waits for it."""
-        task = self.thread.start(coro, name)
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
-        return task
 
     def watch(self, listener: Callable[[ConnectionStatus], object]) -> None:
         """Call a function with the present status and each new one, and at each heartbeat."""
@@ -378,7 +366,7 @@ class Upstream:
                 return
             if self._followers.get(follower.request) is follower:
                 del self._followers[follower.request]
-        self.end(follower.close(), "livewidgets-table-end")
+        self.endings.start(follower.close(), "livewidgets-table-end")
 
     # -- telling ---------------------------------------------------------------------------------------------------
 
