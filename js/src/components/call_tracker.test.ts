@@ -186,6 +186,36 @@ describe("the list", () => {
     expect(text(".lw-aside")).toBe(`${new Intl.NumberFormat().format(20_000)} live`);
   });
 
+  it("reads many in slices, shows what was there until then, and misses nothing that comes meanwhile", () => {
+    feed(ROWS.slice(0, 1));
+    let now = 0;
+    vi.spyOn(performance, "now").mockImplementation(() => {
+      now += 5;
+      return now;
+    });
+    const call = (number: number): [string, Row] => [
+      `k${number}`,
+      { status: "ringing", caller: `${number}`, created_at: ago(30_000 - number) },
+    ];
+    const rows = new Map(Array.from({ length: 10_000 }, (_, index) => call(index)));
+    const tell = (changed: string[] | null): void => {
+      view.setFeed({ rows, changed: changed && new Set(changed), meta: META, vouched: true });
+      browser.frames();
+    };
+    tell(null);
+    expect(keys()).toEqual(["a"]);
+    rows.set(...call(10_000));
+    rows.delete("k9998");
+    tell(["k10000", "k9998"]);
+    expect(keys()).toEqual(["a"]);
+    vi.advanceTimersByTime(2_000);
+    browser.frames();
+    vi.advanceTimersByTime(2_000);
+    browser.frames();
+    expect(keys().slice(0, 3)).toEqual(["k10000", "k9999", "k9997"]);
+    expect(text(".lw-aside")).toBe("10,000 live");
+  });
+
   it("marks what arrives after the first snapshot, not the snapshot", () => {
     feed(ROWS);
     expect(root.querySelectorAll(".lw-arrived")).toHaveLength(0);

@@ -12,8 +12,10 @@ import {
 } from "../lib/calls";
 import { make, setText, show } from "../lib/dom";
 import { isVouched } from "../lib/facts";
+import type { FeedUpdate } from "../lib/feed";
 import { count } from "../lib/format";
 import type { Meta } from "../lib/protocol";
+import { AT_ONCE, inSlices, STEP, sorted } from "../lib/slices";
 import { callFilters } from "./call_filters";
 import { callGrid } from "./call_grid";
 import { COLUMNS, type RowContext } from "./call_row";
@@ -61,7 +63,7 @@ export function callTracker(
   clock: () => number = () => Date.now(),
 ): View<CallTrackerOptions> {
   let options = DEFAULTS;
-  const calls = new Map<string, Call>();
+  let calls = new Map<string, Call>();
   let onBoard: Call[] = [];
   let list: Call[] = [];
   let arrived = new Set<string>();
@@ -200,6 +202,65 @@ export function callTracker(
     if (leaves || parseSort(options.sort).field === "duration") rearrange();
     else grid.tick(context());
   }
+  function take(update: FeedUpdate): void {
+    const { rows, changed } = update;
+    const now = frame.now();
+    // What a first snapshot brings was there before: only what comes later arrives.
+    const settled = calls.size > 0;
+    if (changed === null) for (const key of calls.keys()) if (!rows.has(key)) calls.delete(key);
+    for (const key of changed ?? rows.keys()) {
+      const row = rows.get(key);
+      const before = calls.get(key);
+      if (!row) {
+        calls.delete(key);
+        continue;
+      }
+      if (before?.row === row) continue;
+      const call = readCall(key, row, now, before);
+      calls.set(key, call);
+      if (!before && (settled || changed !== null) && !call.ended) {
+        arrived.add(key);
+        started += 1;
+      }
+      if (before && !before.ended && call.ended) ended += 1;
+    }
+    if (changed === null || changed.size > 0) rearrange();
+    frame.setFeed(update);
+  }
+
+  /** Many calls are read in slices; what was shown stays until they are, and what comes meanwhile comes after them. */
+  let reading: { life: AbortController; late: Set<string>; update: FeedUpdate } | null = null;
+  function read(update: FeedUpdate): void {
+    reading?.life.abort();
+    const mine = { life: new AbortController(), late: new Set<string>(), update };
+    reading = mine;
+    function* work(): Generator<undefined, void> {
+      const now = frame.now();
+      const all: Call[] = [];
+      for (const [key, row] of update.rows) {
+        const before = calls.get(key);
+        if (all.push(before?.row === row ? before : readCall(key, row, now, before)) % STEP === 0) yield;
+      }
+      // Kept in the order in which they are listed: then sorting them again costs next to nothing.
+      const next = new Map<string, Call>();
+      for (const call of yield* sorted(all, comparator(parseSort(options.sort), now))) {
+        if (next.set(call.key, call).size % STEP === 0) yield;
+      }
+      for (const [key, call] of calls.size > 0 ? next : []) {
+        const before = calls.get(key);
+        if (!before && !call.ended) {
+          arrived.add(key);
+          started += 1;
+        } else if (before && !before.ended && call.ended) ended += 1;
+      }
+      calls = next;
+      reading = null;
+      rearrange();
+      take({ ...mine.update, changed: mine.late });
+    }
+    inSlices(work(), mine.life.signal);
+  }
+
   const announcer = window.setInterval(() => {
     if (started + ended === 0) return;
     const liveCalls = onBoard.filter((call) => !call.ended).length;
@@ -214,6 +275,7 @@ export function callTracker(
     () => {
       window.clearInterval(announcer);
       window.clearTimeout(resort);
+      reading?.life.abort();
       measure.disconnect();
     },
     { once: true },
@@ -232,29 +294,15 @@ export function callTracker(
       grid.measure();
     },
     setFeed(update) {
-      const { rows, changed } = update;
-      const now = frame.now();
-      // What a first snapshot brings was there before: only what comes later arrives.
-      const settled = calls.size > 0;
-      if (changed === null) for (const key of calls.keys()) if (!rows.has(key)) calls.delete(key);
-      for (const key of changed ?? rows.keys()) {
-        const row = rows.get(key);
-        const before = calls.get(key);
-        if (!row) {
-          calls.delete(key);
-          continue;
-        }
-        if (before?.row === row) continue;
-        const call = readCall(key, row, now, before);
-        calls.set(key, call);
-        if (!before && (settled || changed !== null) && !call.ended) {
-          arrived.add(key);
-          started += 1;
-        }
-        if (before && !before.ended && call.ended) ended += 1;
+      if (update.changed === null && update.rows.size > AT_ONCE) read(update);
+      else if (reading && update.changed !== null) {
+        for (const key of update.changed) reading.late.add(key);
+        reading.update = update;
+      } else {
+        reading?.life.abort();
+        reading = null;
+        take(update);
       }
-      if (changed === null || changed.size > 0) rearrange();
-      frame.setFeed(update);
     },
     setLink: frame.setLink,
     setLost: frame.setLost,
