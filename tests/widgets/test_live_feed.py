@@ -279,6 +279,18 @@ def test_a_full_window_tells_neither_of_what_it_pushed_out_nor_of_what_moved_up(
     assert len(bench.texts) == 5
 
 
+def test_a_row_of_the_far_future_does_not_make_all_others_old(feed_bench):
+    bench = feed_bench
+    bench.orders = RememberingTable(
+        name="orders", rows=[order(1, created_at="9999-12-31T23:59:59+00:00")], limit=9
+    )
+    bench.make()
+    bench.orders.put(order(2, created_at="9999-12-31T23:59:58+00:00"))
+    bench.orders.put(order(3, created_at=stamp(bench.wall())))
+    bench.loop.run(0.2)
+    assert "orders: row 3 was added" in bench.texts
+
+
 def test_a_storm_is_counted_and_no_change_is_lost_from_the_count(feed_bench):
     bench = feed_bench
     sent = len(bench.messages)

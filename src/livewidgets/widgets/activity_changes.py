@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import time
 from collections.abc import Mapping
 
 from livewidgets.core.change import Key, Patch, Row
@@ -13,6 +14,8 @@ from livewidgets.widgets.calls import seconds_of
 
 #: A row that is so many seconds older than the newest is no arrival: it moved up into a window that lost one.
 MOVED_UP = 60.0
+#: Seconds by which the database's clock may be ahead of ours. A row of the year 9999 must not make all others old.
+AHEAD = 86_400.0
 #: Columns that say when a row was made, the best first.
 TIMES = ("created_at", "fired_at", "inserted_at", "updated_at")
 
@@ -86,7 +89,8 @@ class TableChanges:
             at = seconds_of(rows[key][column])
             if at is None:
                 continue
-            self.newest = max(self.newest, at)
+            if at < now + AHEAD:
+                self.newest = max(self.newest, at)
             found.append((min(at, now), *self._told(Event.INSERT, key, rows[key])))
         return found
 
@@ -102,7 +106,8 @@ class TableChanges:
 
     def _moved_up(self, row: Row) -> bool:
         """Say whether a row that is new here is an old one."""
-        times = [at for name in TIMES if (at := seconds_of(row.get(name))) is not None]
+        soon = time.time() + AHEAD
+        times = [at for name in TIMES if (at := seconds_of(row.get(name))) is not None and at < soon]
         newest = max(times, default=0.0)
         old = self._table.limit is not None and bool(times) and newest < self.newest - MOVED_UP
         self.newest = max(self.newest, newest)
