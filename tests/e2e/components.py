@@ -26,7 +26,7 @@ ROOM = "proof"
 #: What shows and hides all of them, as a notebook may do with its boxes.
 HIDE = "Hide or show"
 #: A machine with much to do is slow; where all is well nothing waits.
-PATIENCE = 25_000
+PATIENCE = 60_000
 
 #: By name: the line of Python that makes it, with `live` at hand.
 MADE = {

@@ -120,14 +120,18 @@ def test_hostile_rows_are_text(stage: Stage, sandbox):
     others = []
     for text in TEXTS.values():
         other = lw.connect(sandbox.url, sandbox.service_key)
-        other.presence(
-            ROOM, me={"name": text[:2_000], "doing": text[:2_000], "color": text[:200], text[:50]: 7}
-        )
-        others.append(other)
+        me = {"name": text[:2_000], "doing": text[:2_000], "color": text[:200], text[:50]: 7}
+        others.append((other, other.presence(ROOM, me=me)))
     chapter = stage.story.go_on()
     try:
         # What came last is there, so all has been taken; and each shows the markup as it was written.
-        stage.expect_told(chapter, "tracker", "feed", "toast", "status")
+        stage.expect_told(chapter, "tracker", "toast", "status")
+        stage.expect_told(chapter, "feed")
+        find = stage.root("feed").get_by_role("searchbox")
+        find.fill("onerror")
+        expect(stage.root("feed").locator(".lw-feed-text").first).to_contain_text(
+            "<img src=x", timeout=PATIENCE
+        )
         stage.unfold("users")
         for name in (
             "users",
@@ -162,7 +166,7 @@ def test_hostile_rows_are_text(stage: Stage, sandbox):
         assert dialogs == []
         assert stage.errors == []
     finally:
-        for other in others:
+        for other, _ in others:
             other.close()
 
 
