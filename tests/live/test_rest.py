@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from livewidgets.errors import ClosedError
@@ -44,6 +45,30 @@ def test_a_request_that_is_given_up_leaves_no_socket(
         asyncio.run(run())
         gc.collect()
     assert [str(warning.message) for warning in caught] == []
+
+
+def test_a_request_that_fails_when_it_is_given_up_says_nothing(sandbox: Any) -> None:
+    said: list[str] = []
+
+    async def failing() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise httpx.ReadError("the connection was reset")
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context["message"]))
+        rest = await Rest.create(sandbox.url, sandbox.anon_key, "public", QUICK)
+        request = asyncio.ensure_future(rest._send(failing()))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        request.cancel()
+        await asyncio.gather(request, return_exceptions=True)
+        await rest.close()
+        gc.collect()
+
+    asyncio.run(run())
+    assert said == []
 
 
 def test_a_request_does_not_outlive_its_session(

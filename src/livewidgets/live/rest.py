@@ -182,7 +182,7 @@ class Rest:
         scope = anyio.CancelScope()
         task = asyncio.ensure_future(_within(scope, sending))
         self._sending[task] = scope
-        task.add_done_callback(self._sending.pop)
+        task.add_done_callback(self._ended)
         try:
             response = await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -195,6 +195,11 @@ class Rest:
             raise ClosedError(f"The connection to {self._host} was closed.", "Connect again.")
         self.last_heard = time.monotonic()
         return response
+
+    def _ended(self, task: asyncio.Future[Any]) -> None:
+        del self._sending[task]
+        if not task.cancelled():
+            task.exception()  # nobody may be waiting for it any more
 
     def _refusal(self, response: httpx.Response, table: str) -> LiveWidgetsError:
         body = _json(response)
