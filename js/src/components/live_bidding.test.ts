@@ -314,6 +314,21 @@ describe("liveBidding", () => {
     expect(seen(".lw-empty-title")).toEqual(["No target matches"]);
   });
 
+  it("lets rows change places once a second at most, and then as they stand", () => {
+    const now = vi.spyOn(performance, "now");
+    const start = 10_000_000;
+    now.mockReturnValue(start);
+    set({ sort: "-bid" });
+    const order = seen(".lw-bid-name");
+    const low = order[0] === "North" ? "a" : "b";
+    feed([[low, row(order[0] as string, { bid: "1.00", base: "1.00", modified: "1" })]]);
+    expect(seen(".lw-bid-name")).toEqual(order);
+    now.mockReturnValue(start + 1_001);
+    feed([]);
+    expect(seen(".lw-bid-name")).toEqual(order.reverse());
+    now.mockRestore();
+  });
+
   it("selects by the name, and again not", () => {
     all(".lw-bid-name")[0]?.click();
     expect(callbacks.onSelect).toHaveBeenLastCalledWith("a");

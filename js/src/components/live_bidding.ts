@@ -52,6 +52,9 @@ const HEADS: readonly [field: SortField | null, label: string, className: string
 /** Rows drawn at first, and with each press on "more": each has a dozen controls. */
 const PAGE = 100;
 
+/** Rows change places at most this often. */
+const ORDER_MS = 1_000;
+
 export function liveBidding(
   root: HTMLElement,
   callbacks: LiveBiddingCallbacks,
@@ -75,6 +78,7 @@ export function liveBidding(
   let list: Bid[] = [];
   let drawn: string[] = [];
   let limit = PAGE;
+  let orderedAt = Number.NEGATIVE_INFINITY;
   let dirty = true;
   let context: BidContext | null = null;
 
@@ -162,9 +166,16 @@ export function liveBidding(
     { signal },
   );
 
-  /** Rows must not move under somebody's hands: while one is being changed, or has the focus, the order stays. */
+  /**
+   * Rows must not move under somebody's hands: while one is being changed, or has the focus, the order stays. Nor do
+   * they move more than once a second: nobody can follow that, and the browser lays all of them out anew each time.
+   */
   function held(): boolean {
-    return body.contains(document.activeElement) || [...rows.values()].some(({ row }) => row.busy);
+    return (
+      performance.now() - orderedAt < ORDER_MS ||
+      body.contains(document.activeElement) ||
+      [...rows.values()].some(({ row }) => row.busy)
+    );
   }
 
   function arrange(): void {
@@ -185,6 +196,7 @@ export function liveBidding(
     }
     dirty = false;
     list = found.sort(comparator(parseSort(options.sort)));
+    if (list.length > 0) orderedAt = performance.now();
   }
 
   function refusalWords(verdict: Health): string | null {
@@ -288,6 +300,7 @@ export function liveBidding(
     if (!context) return;
     context.now = frame.now();
     for (const { row } of rows.values()) row.tick(context);
+    if (dirty) frame.paint();
   }
 
   function announce(bid: Bid, before: BidChange | null): void {
@@ -306,6 +319,7 @@ export function liveBidding(
     setOptions(next) {
       if (next.search !== options.search || next.sort !== options.sort) {
         dirty = true;
+        orderedAt = Number.NEGATIVE_INFINITY;
         limit = PAGE;
       }
       options = next;
