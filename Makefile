@@ -17,7 +17,7 @@ demo: setup ## start the sandbox with call traffic and open the Voila dashboard
 
 test: setup browser check ## run every check and every test
 	$(BIN)/python hatch_build.py run test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 check: setup ## what CI demands of the code: format, lint, types, layers
 	$(BIN)/ruff format --check .

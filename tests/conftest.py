@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,11 +20,20 @@ settings.register_profile("nightly", _COMMON, max_examples=1000, stateful_step_c
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where tests run side by side: browsers one at a time, the rest a file at a time."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class BrowsersApart(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "browsers" if file.startswith("tests/e2e/") else file
+
+    return BrowsersApart(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side: browsers one at a time, and first, for they take longest; the rest a file at a time."""
+    """Begin with what takes longest."""
     browsers = Path(__file__).parent / "e2e"
     items.sort(key=lambda item: browsers not in item.path.parents)
-    for item in items:
-        group = "browsers" if browsers in item.path.parents else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
