@@ -122,15 +122,16 @@ def test_a_forked_child_gets_a_thread_of_its_own(sandbox: Any) -> None:
                 try:
                     table.on_change(print).close()
                     parent.close()
-                    with Live(url, key) as own:
-                        assert own.table("campaigns").ready().status.state == "live"
+                    with Live(url, key) as own, own.table("campaigns").ready() as there:
+                        assert there.status.state == "live"
                 except BaseException:
                     import traceback
                     traceback.print_exc()
                     os._exit(1)
                 os._exit(0)
             assert os.waitpid(child, 0)[1] == 0
-            assert parent.table("targets").ready().status.state == "live"
+            with parent.table("targets").ready() as other:
+                assert other.status.state == "live"
         print("fine")
         """,
         LW_URL=sandbox.url,
