@@ -85,8 +85,6 @@ def test_the_demo_shows_calls_and_stops_all_it_started(page: Page, tmp_path: Pat
         expect(page.locator(".lw-online-status")).to_contain_text("Live")
         expect_campaign_filter_to_work(page)
         started = psutil.Process(demo.pid).children(recursive=True)
-        # A demo opens fast.
-        assert any("--pool_size=1" in process.cmdline() for process in started if process.is_running())
         info = running(data)
         assert info is not None
         started.append(psutil.Process(info.pid))
