@@ -62,8 +62,9 @@ ROOTS = {
 }
 
 SETUP = (
-    "import ipywidgets\nimport livewidgets as lw\nlive = lw.connect()\nboxes = []\n"
+    "import ipywidgets\nimport livewidgets as lw\nlive = lw.connect()\nboxes, shown = [], {}\n"
     "def place(name, widget):\n"
+    "    shown[name] = widget\n"
     "    box = ipywidgets.VBox([widget])\n"
     "    box.add_class(f'proof-{name}')\n"
     "    boxes.append(box)\n"
@@ -270,6 +271,7 @@ def staging(
     folder: Path,
     made: dict[str, str] = MADE,
     env: dict[str, str] | None = None,
+    more: tuple[str, ...] = (),
 ) -> Iterator[Stage]:
     """Show all components in ``lab`` or ``voila``, connected through a proxy, with another person in the room."""
     with ExitStack() as stack:
@@ -279,7 +281,7 @@ def staging(
         other = stack.enter_context(lw.connect(sandbox.url, sandbox.service_key))
         story = Story(db, other.presence(ROOM, me={"name": "Person 0"}))
         env = {"SUPABASE_URL": proxy.url, "SUPABASE_KEY": sandbox.service_key, **(env or {})}
-        notebook = write_notebook(folder / "components.ipynb", *cells(made))
+        notebook = write_notebook(folder / "components.ipynb", *cells(made), *more)
         context = chromium.new_context(viewport=TALL)
         stack.callback(context.close)
         context.set_default_timeout(PATIENCE)

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, expect
 
 from livewidgets.testing import wait_until
 
-from .components import HIDE, MADE, PATIENCE, ROOTS, SMALL, TALL, Stage, staging
+from .components import HIDE, MADE, PATIENCE, ROOTS, SMALL, TALL, Stage, staging, violations
 from .conftest import run_all_cells
 from .watching import restart_kernel
 
@@ -29,17 +29,22 @@ def stage(request, chromium: Browser, sandbox, tmp_path_factory) -> Iterator[Sta
         yield stage
 
 
-@pytest.fixture
-def lab(stage: Stage) -> Stage:
-    """The page in JupyterLab, for what only that host has."""
-    return stage
-
-
 def test_all_appear_and_show_what_is_committed(stage: Stage):
     stage.expect_all("live")
     stage.expect_told(stage.story.go_on())
     stage.expect_told(stage.story.go_on())
     assert stage.errors == []
+
+
+@pytest.mark.parametrize("stage", ["lab"], indirect=True)
+def test_axe_finds_nothing_in_the_colours_of_jupyterlab(stage: Stage):
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        stage.page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme
+        )
+        wanted = "dark" if "Dark" in theme else "light"
+        expect(stage.root("tracker")).to_have_attribute("data-lw-theme", wanted, timeout=PATIENCE)
+        assert violations(stage.page) == [], theme
 
 
 def test_what_is_out_of_sight_costs_no_frames_and_returns_right(stage: Stage):
@@ -53,6 +58,7 @@ def test_what_is_out_of_sight_costs_no_frames_and_returns_right(stage: Stage):
         stage.place(name).scroll_into_view_if_needed()
         stage.expect_told(chapter, name)
     stage.page.set_viewport_size(TALL)
+    stage.place("status").scroll_into_view_if_needed()
     stage.expect_told(stage.story.go_on())
 
 
