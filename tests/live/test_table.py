@@ -341,11 +341,12 @@ async def test_a_reader_that_is_too_slow_gets_few_patches_and_all_rows(
     first = asyncio.ensure_future(anext(patches))
     await asyncio.to_thread(eventually, lambda: table._subscriptions)
     # The loop does not run while this goes on, as in a cell that computes.
-    number = 0
-    while number < 400 or table.version - before < 300:  # many more than may wait
-        number += 1
+    for number in range(1, 301):
+        version = table.version
         data.run("update {} set title = %s where id %% 4 = %s", f"{number}", number % 4)
         data.run("delete from {} where id = %s", 301 - number)
+        # A patch each at least, so many more than may wait.
+        eventually(lambda version=version: table.version > version)
     data.run("update {} set title = 'last'; insert into {} values (301, 'last')")
     eventually(lambda: 301 in table and len(table) == 1)
     (subscription,) = table._subscriptions
