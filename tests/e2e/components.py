@@ -246,6 +246,10 @@ class Stage:
 AXE = REPOSITORY / "js" / "node_modules" / "axe-core" / "axe.min.js"
 LOOK = """async () => {
     const include = ['.lw', '.lw-toasts'].filter((root) => document.querySelector(root)).map((root) => [root]);
+    // Colours that are on their way to others are not judged.
+    await new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)));
+    const ends = document.getAnimations().filter(({ effect }) => effect.getComputedTiming().endTime < 60_000);
+    await Promise.allSettled(ends.map(({ finished }) => finished));
     const { violations } = await window.axe.run({ include }, { resultTypes: ['violations'] });
     return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) =>
         `${id}: ${target.join(' ')}: ${failureSummary}`));
