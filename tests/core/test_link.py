@@ -368,26 +368,37 @@ def test_blind_states_are_no_faster_than_the_link_has_shown():
     assert min(pauses) > 0.9
 
 
-def test_on_a_slow_link_no_more_is_on_its_way_than_credit_allows():
+def over_a_link(seconds, carries, rows=300):
+    """Change all rows all the time over a link of so many bytes a second; gives (now, sent, on their way) as it goes."""
     feed = Feed("f", ["text"])
     client = Client("c", 0, 0.0)
     client.hello([("f", None)], same_epoch=False, now=0.0)
-    now, arrives, on_its_way, most, sent = 0.0, 0.0, deque(), 0, 0
-    for step in range(1_500):
+    arrives, sent, on_its_way = 0.0, 0, deque()
+    for step in range(25 * seconds):
         now = step / 25
-        feed.apply({str(n): (f"{step} " + "x" * 100,) for n in range(300)})  # about 40 kB
+        feed.apply({str(n): (f"{step} " + "x" * 100,) for n in range(rows)})
         buffers = Buffers()
         if client.take({"f": feed}, buffers, now=now):
             sent += 1
-            arrives = max(now, arrives) + sum(map(len, buffers.payloads)) / 30_000
+            arrives = max(now, arrives) + sum(map(len, buffers.payloads)) / carries(now)
             on_its_way.append((arrives, client.number))
         while on_its_way and on_its_way[0][0] <= now:
             client.ack(on_its_way.popleft()[1], now=now)
-        if now > 20:  # by then it knows the link
-            most = max(most, len(on_its_way))
+        yield now, sent, len(on_its_way)
         client.watch(now=now, busy=False)
-    assert most == CREDIT
-    assert sent > 35  # and the link is never idle
+
+
+def test_on_a_slow_link_no_more_is_on_its_way_than_credit_allows():
+    seen = list(over_a_link(60, lambda _: 30_000))  # a state is about 40 kB
+    assert max(count for now, _, count in seen if now > 20) == CREDIT  # by then it knows the link
+    assert seen[-1][1] > 35  # and the link is never idle
+
+
+def test_a_link_that_turns_slow_is_known_after_one_ack():
+    seen = list(over_a_link(60, lambda now: 10_000_000 if now < 5 else 30_000))
+    # One state was repeated before the first late ack told of the link, none after it.
+    assert max(count for _, _, count in seen) == CREDIT + 1
+    assert max(count for now, _, count in seen if now > 9) == CREDIT
 
 
 def test_states_while_busy_hold_everything_since_the_last_ack():

@@ -193,6 +193,20 @@ def test_the_list_is_bounded_in_the_page_too(toasts):
     assert {row["text"] for row in shown.values()} == {f"n{number}" for number in range(30, MOST_KEPT + 30)}
 
 
+def test_only_what_changed_is_written_again(toasts, monkeypatch):
+    for number in range(50):
+        toasts.live.notify(f"Told {number}")
+    assert len(rows(toasts)) == 50
+    written = []
+    cells = toasts.source._cells
+    monkeypatch.setattr(toasts.source, "_cells", lambda one: written.append(one.text) or cells(one))
+    toasts.loop.run(5)  # beats, each with a description
+    assert written == []
+    toasts.live.notify("One more")
+    toasts.loop.run(5)
+    assert written == ["One more"]
+
+
 def test_nothing_is_followed_while_nobody_looks_and_nothing_is_lost(toasts):
     toasts.show()
     toasts.loop.run(0.2)

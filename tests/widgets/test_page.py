@@ -138,6 +138,6 @@ def test_running_a_cell_again_replaces_what_it_subscribed(kernel):  # noqa: F811
     for _ in range(5):
         kernel.run_cell("import livewidgets as lw; _ = lw.page().on_hello(print)")
     said = kernel.run(
-        "from livewidgets.widgets import page, hub; print(len(page._kept), len(hub._listeners))"
+        "from livewidgets.widgets import page, hub; print(len(page._kept), len(hub._kept.listeners))"
     )
     assert said.strip() == "1 1"

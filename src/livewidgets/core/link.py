@@ -63,7 +63,11 @@ class _Rate:
         # How long a small message takes says nothing of how much the link carries.
         if size >= TELLING or self.bytes_per_second is None:
             shown, known = size / max(delay, 0.001), self.bytes_per_second
-            self.bytes_per_second = shown if known is None or shown > known else (shown + known) / 2
+            # The mean of the seconds a byte takes: one late ack is believed enough for a link that has turned slow
+            # a thousandfold, and forgotten with the next quick one.
+            if known is not None and shown < known:
+                shown = 2 * shown * known / (shown + known)
+            self.bytes_per_second = shown
         self.round_trip += (delay - self.round_trip) / 4 if self.round_trip else delay
 
     def pause(self, size: int) -> float:

@@ -131,6 +131,14 @@ class Alerts(Subscription):
             return self._denied[0]
         return None
 
+    def permission(self) -> object:
+        """Return a value that changes when alerts can be acknowledged, or can not any more."""
+        if self._table is None or self.closed:
+            return None
+        refusal = self.refusal()
+        # Of an error that is made anew at each look, only what it says.
+        return self._table.name, None if refusal is None else (type(refusal), str(refusal))
+
     def acknowledge(self, notification: Notification, by: str | None) -> Mutation:
         """Write who took note, and when."""
         update = getattr(self.table, "update", None)

@@ -334,6 +334,12 @@ class Notifications:
         with self._lock:
             return next((one for one in reversed(self._kept) if one.source == source and one.is_open), None)
 
+    def permissions(self) -> tuple[object, ...]:
+        """Return what `may_acknowledge` depends on besides the notification: while it is equal, so are the answers."""
+        with self._lock:
+            alerts = tuple(self._alerts)
+        return tuple(one.permission() for one in alerts)
+
     def may_acknowledge(self, notification: Notification) -> LiveWidgetsError | bool:
         """Say whether its alert can be acknowledged: False where there is none, or why it may not be."""
         alerts = self._alerts_of(notification)

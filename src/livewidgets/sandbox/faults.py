@@ -81,6 +81,11 @@ class FaultProxy:
         return f"http://127.0.0.1:{self._port}"
 
     @property
+    def carried(self) -> int:
+        """Bytes that were passed on to clients, ever."""
+        return self._weather.carried
+
+    @property
     def connections(self) -> int:
         """Connections that are open now."""
         return len(self._pipes)

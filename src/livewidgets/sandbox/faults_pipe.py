@@ -52,10 +52,13 @@ class Weather:
         The HTTP status that new connections are answered with; 0 for none.
     flowing
         Set while anything is passed on at all.
+    carried
+        Bytes that were passed on to clients; what the weather was does not change it.
     """
 
     def __init__(self) -> None:
         self.flowing = asyncio.Event()
+        self.carried = 0
         self.rules: list[Rule] = []
         self.clear()
 
@@ -169,16 +172,21 @@ class Pipe:
             piece, chunk = chunk[:length], chunk[length:]
             if writer is self._client:
                 self._is_torn = True
-            writer.write(piece)
+            self._write(piece, writer)
             await writer.drain()
             await asyncio.sleep(len(piece) / rate)
-        writer.write(chunk)
+        self._write(chunk, writer)
         if writer is self._client:
             self._is_torn = False
             for frame in self._waiting:
                 writer.write(frame)
             self._waiting.clear()
         await writer.drain()
+
+    def _write(self, data: bytes, writer: asyncio.StreamWriter) -> None:
+        if writer is self._client:
+            self._weather.carried += len(data)
+        writer.write(data)
 
     async def _requests(self, reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
         head = await read_head(reader)

@@ -51,6 +51,8 @@ class ToastSource(TablesSource):
         self._alerts = None if lease is None else Alerts(self._notifications, tell_old=True)
         self._listening: Subscription | None = None
         self._since = time.time()
+        #: What could be acknowledged when all was shown last.
+        self._permissions: tuple[object, ...] = ()
 
     def begin(self, feed: OpenFeed) -> None:
         """Show what is kept, and follow what comes."""
@@ -67,7 +69,8 @@ class ToastSource(TablesSource):
 
     def describe(self, feed: OpenFeed) -> None:
         """Tell the state; with it what may be acknowledged may have changed."""
-        self._show(feed)
+        if self._notifications.permissions() != self._permissions:
+            self._show(feed)
         super().describe(feed)
 
     def rest(self) -> None:
@@ -130,6 +133,7 @@ class ToastSource(TablesSource):
         return notification_cells(one, self._notifications.may_acknowledge, write)
 
     def _show(self, feed: OpenFeed) -> None:
+        self._permissions = self._notifications.permissions()
         feed.replace({one.id: self._cells(one) for one in self._notifications.all()})
 
     def _tell(self, feed: OpenFeed, one: Notification) -> None:
