@@ -87,6 +87,8 @@ CHECKS = {
         Check(
             "explore-diff",
             # The rows of the one version with the difference make the rows of the other.
+            "from livewidgets.testing import wait_until\n"
+            "wait_until(lambda: calls.version > rows.attrs['version'], 30, 'the traffic to change a call')\n"
             "newer = calls.to_pandas()\n"
             "between = calls.diff(rows.attrs['version'], newer.attrs['version'])\n"
             "ids = {*rows['id']} - {key for key, in between.deleted} | {key for key, in between.inserted}\n"

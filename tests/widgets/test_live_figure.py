@@ -70,6 +70,7 @@ def make(table):
     def make(**options):
         figure = LiveFigure(table, **(OPTIONS | options))
         made.append(figure)
+        figure._view_count = 1  # as a page sets it that shows it
         wait_until(lambda: figure._picture is not None, 10, "the first picture")
         return figure
 
@@ -210,6 +211,7 @@ def test_nothing_is_left_of_it(make, table):
 
 async def test_traits_are_touched_on_the_main_loop_only(table, comms):
     figure = LiveFigure(table, by="status", **OPTIONS)
+    figure._view_count = 1
     threads = set()
     for mark in figure.marks:
         mark.observe(lambda change: threads.add(threading.current_thread()))
@@ -237,7 +239,7 @@ async def test_a_busy_kernel_is_asked_for_one_picture_and_the_newest_counts(tabl
         masked=True,
         show=pictures.append,
     )
-    pulse.begin()
+    pulse.look(True)
     # The loop is not given back: as while a cell runs.
     wait_until(lambda: pulse._busy, 10, "the first picture to wait")
     for n in range(20, 40):
@@ -253,10 +255,47 @@ def test_what_takes_long_to_draw_is_drawn_seldom(table, comms, monkeypatch):
     clock = iter(range(0, 10_000, 30))
     monkeypatch.setattr(pulse_module.time, "perf_counter", lambda: next(clock))
     figure = LiveFigure(table, **OPTIONS)
+    figure._view_count = 1
     loop = io_thread().loop
     wait_until(lambda: figure._pulse.drawn == 1, 10, "the first picture")
     assert MOST - 2 < on_io(lambda: figure._pulse._next - loop.time()) <= MOST
     figure.close()
+
+
+def test_it_begins_when_it_is_first_looked_at(table, comms):
+    figure = LiveFigure(table, **OPTIONS)
+    figure.paused = True
+    figure.paused = False
+    figure._view_count = 0
+    on_io(table.put, {"id": 9, "created_at": ago(), "status": "a"})
+    assert (table.taps, on_io(lambda: figure._pulse.drawn)) == (0, 0)
+    figure._view_count = 1
+    wait_until(lambda: figure._picture is not None, 10, "the first picture")
+    assert table.taps == 1
+    figure.close()
+    wait_until(lambda: table.taps == 0, 10, "the tap to end")
+
+
+def test_who_asks_for_its_numbers_begins_it_too(table, comms):
+    figure = LiveFigure(table, by="status", **OPTIONS)
+    assert figure.to_pandas().empty
+    wait_until(lambda: figure.to_pandas().sum().to_dict() == {"a": 3, "b": 3}, 10, "the numbers")
+    figure.close()
+
+
+def test_while_nobody_looks_it_is_drawn_seldom_and_at_once_for_who_comes_back(make, table):
+    figure = make()
+    loop = io_thread().loop
+    wait_until(lambda: figure._pulse.drawn == 1, 10, "the first picture")
+    figure._view_count = 0
+    on_io(table.put, {"id": 9, "created_at": ago(), "status": "a"})
+    wait_until(lambda: figure._pulse.drawn == 2, 10, "the last picture before it is left alone")
+    on_io(table.put, {"id": 10, "created_at": ago(), "status": "a"})
+    late = on_io(lambda: figure._pulse._timer)
+    assert late.when() - loop.time() > MOST - 2
+    figure._view_count = 1
+    assert on_io(late.cancelled)
+    wait_until(lambda: figure.to_pandas().to_numpy().sum() == 8, 10, "all that came meanwhile")
 
 
 def test_without_bqplot_it_says_what_to_install():
@@ -337,6 +376,8 @@ def test_a_figure_follows_the_database(sandbox, sandbox_db, comms):
             " values (%s, 'ringing', 5, now() - interval '3 hours')",
             [campaign],
         )
+        assert live.tables == (), "nobody looks yet"
+        figure._view_count = 1
         wait_until(lambda: shown(figure) == {"Figure": [5]}, 20, "the call under its campaign's name")
         sandbox_db.execute("update calls set revenue = 7 where campaign_id = %s", [campaign])
         wait_until(lambda: shown(figure) == {"Figure": [7]}, 10, "the correction")

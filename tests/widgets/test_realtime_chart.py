@@ -282,6 +282,8 @@ def test_a_chart_opens_its_own_table_and_gives_its_numbers_unseen(live, sandbox_
     sandbox_db.execute("insert into calls (campaign_id, status) values (%s, 'ringing')", [campaign])
     chart = RealtimeChart(live, where={"campaign_id": campaign}, by="status", every="1h", window="1d")
     assert chart.to_pandas()["count"].to_list() == [1]
+    chart.y = {"Calls taken": "count"}
+    assert chart.to_pandas()["Calls taken"].to_list() == [1]
     chart.close()
     wait_until(lambda: not any(f.request.table == "calls" for f in live._upstream._followers.values()), 10)
 

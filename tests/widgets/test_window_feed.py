@@ -383,6 +383,12 @@ def test_a_plan_that_cannot_be():
         {"y": 7},
         {"every": "soon"},
         {"by": 3},
+        {"y": {}},
+        {"y": []},
+        {"y": {"": "count"}},
+        {"y": {7: "count"}},
+        {"y": {"Mean": "variance(n)"}},
+        {"y": {"Mean": "mean(n)", "Average": "avg(n)"}},
     ):
         with pytest.raises(WindowError):
             plan(**wrong)
@@ -390,6 +396,11 @@ def test_a_plan_that_cannot_be():
     assert plan(y=["count", "p95(n)"], by=["campaign_id", "is_new"]).title("calls") == (
         "Calls, p95(n) by campaign and is new"
     )
+    assert list(plan(y=["mean(n)", "avg(n)"]).measures) == ["mean(n)"]
+    labelled = plan(y={"Calls taken": "count", " Mean bid ": "mean(amount)"}, by=None)
+    assert labelled.title("calls") == "Calls taken, Mean bid"
+    assert [told["text"] for told in labelled.told()] == ["Calls taken", "Mean bid"]
+    assert list(labelled.window(0.0).measures) == ["count", "mean(amount)"]
 
 
 class TestSeriesBook:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import traitlets
 
-from livewidgets.core.window_measure import Measure
 from livewidgets.errors import SetupError
 from livewidgets.live.client import Live
 from livewidgets.live.table import LiveTable
@@ -18,7 +17,7 @@ from livewidgets.widgets.cells import current_run, made_by_cells
 from livewidgets.widgets.lease import NEWEST, lease_of
 from livewidgets.widgets.window_feed_marks import Marks
 from livewidgets.widgets.window_feed_names import names_of
-from livewidgets.widgets.window_feed_plan import SERIES, WindowPlan, read_thresholds
+from livewidgets.widgets.window_feed_plan import SERIES, Measures, WindowPlan, read_thresholds
 
 try:
     with warnings.catch_warnings():
@@ -46,8 +45,9 @@ class LiveFigure(bqplot.Figure):  # type: ignore[misc] # bqplot has no types
     """A bqplot figure of how much of what there was, redrawn as it changes.
 
     It is a `bqplot.Figure` in all else: marks, axes, scales and interactions may be added, and it goes into any box.
-    It follows its table until it is closed, whoever looks: bqplot does not tell whether anybody does. What a notebook
-    saves of it are the sums that it shows, no rows; names are masked where they are personal.
+    It follows its table from when it is first shown, or asked for its numbers, until it is closed; while nobody seems
+    to look it is drawn every 5 s at most. What a notebook saves of it are the sums that it shows, no rows; names are
+    masked where they are personal.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ class LiveFigure(bqplot.Figure):  # type: ignore[misc] # bqplot has no types
         table: str = "calls",
         where: Mapping[str, Any] | None = None,
         x: str = "created_at",
-        y: str | Measure | Sequence[str | Measure] = "count",
+        y: Measures = "count",
         by: str | Sequence[str] | None = None,
         every: float | str = "5s",
         window: float | str = "15m",
@@ -143,6 +143,8 @@ class LiveFigure(bqplot.Figure):  # type: ignore[misc] # bqplot has no types
             axes=self._parts.axes,
             interaction=self._parts.brush,
             title=heading,
+            # Not None: then the pages count their views of it in here.
+            _view_count=0,
             **{"legend_location": "top-left", "animation_duration": 0, **dress(theme), **options},
         )
         self.layout.height = f"{height}px"
@@ -158,7 +160,6 @@ class LiveFigure(bqplot.Figure):  # type: ignore[misc] # bqplot has no types
             show=self._show,
         )
         made_by_cells.add(self, current_run())
-        self._pulse.begin()
 
     def __repr__(self) -> str:
         return f"<LiveFigure {self._heading!r}{'' if self.comm is not None else ', closed'}>"
@@ -185,6 +186,8 @@ class LiveFigure(bqplot.Figure):  # type: ignore[misc] # bqplot has no types
     def to_pandas(self) -> pd.DataFrame:
         """Give the numbers that are drawn: a row for each moment, a column for each series.
 
+        A figure that was not shown yet begins with this call, and has none before its first picture.
+
         Raises
         ------
         SetupError
@@ -196,6 +199,8 @@ class LiveFigure(bqplot.Figure):  # type: ignore[misc] # bqplot has no types
             raise SetupError("pandas is not installed.", "Run: pip install pandas") from error
         picture = self._picture
         if picture is None:
+            if self._pulse is not None:
+                self._pulse.look(True)
             return pd.DataFrame(index=pd.DatetimeIndex([], tz="UTC", name=self._plan.x))
         index = pd.DatetimeIndex(picture.x, tz="UTC", name=self._plan.x)
         return pd.DataFrame(picture.y.T, index=index, columns=[one.name for one in picture.series])
@@ -221,6 +226,11 @@ class LiveFigure(bqplot.Figure):  # type: ignore[misc] # bqplot has no types
         self._parts.draw(picture, self.visible)
         words = f"{self._heading} — {picture.state}" if picture.state else self._heading
         self.set_trait("title", words)
+
+    @traitlets.observe("_view_count")
+    def _looked_at(self, change: Mapping[str, Any]) -> None:
+        if self._pulse is not None:
+            self._pulse.look(change["new"] != 0)
 
     @traitlets.observe("visible", "paused")
     def _look_again(self, _change: object = None) -> None:

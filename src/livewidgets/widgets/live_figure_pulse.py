@@ -2,7 +2,9 @@
 
 Rows are followed and measured on the I/O thread; a finished picture goes to the kernel's main loop, where bqplot's
 traits may be touched, and the next is made only when that one has been drawn. So a busy kernel is asked for nothing,
-and what takes long to draw is drawn seldom.
+and what takes long to draw is drawn seldom. What nobody has looked at yet follows nothing; what nobody seems to look
+at any more is drawn seldom too, and not left to grow old: how many views there are is what pages say one over the
+other, and may be wrong by one.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ RANK: Final = 2.0
 
 
 class Pulse:
-    """Follows a table for a figure, from `begin` to `close`.
+    """Follows a table for a figure, from the first `look` to `close`.
 
     Parameters
     ----------
@@ -84,11 +86,13 @@ class Pulse:
         self._ranked = 0.0
         self._busy = False
         self._wanted = False
+        self._begun = False
+        self._seen = True
         self._closed = False
 
-    def begin(self) -> None:
-        """Begin to follow, from any thread."""
-        self._thread.call(self._begin)
+    def look(self, seen: bool) -> None:
+        """Somebody looks, or nobody does any more; the first who does begins it. From any thread."""
+        self._thread.call(self._look, seen)
 
     def again(self) -> None:
         """Draw once more, whatever was drawn last; from any thread."""
@@ -114,9 +118,22 @@ class Pulse:
 
     # On the I/O thread
 
-    def _begin(self) -> None:
-        if self._closed:
+    def _look(self, seen: bool) -> None:
+        if self._closed or not (seen or self._begun):
             return
+        came, self._seen = seen and not self._seen, seen
+        if not self._begun:
+            self._begun = True
+            self._begin()
+        elif came:
+            # Who comes back does not wait for the next of the few pictures.
+            self._next = 0.0
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            self._want()
+
+    def _begin(self) -> None:
         try:
             self._table = table = self._lease.take()
             self._status = table.status
@@ -147,7 +164,8 @@ class Pulse:
 
     def _again(self) -> None:
         self._last = None
-        self._want()
+        if self._begun:
+            self._want()
 
     def _want(self) -> None:
         """Make a picture as soon as that may be."""
@@ -177,7 +195,8 @@ class Pulse:
     def _done(self, seconds: float) -> None:
         self.drawn += 1
         self._busy = False
-        self._next = self._thread.loop.time() + min(MOST, max(LEAST, (SHARE - 1) * seconds))
+        pause = min(MOST, max(LEAST, (SHARE - 1) * seconds)) if self._seen else MOST
+        self._next = self._thread.loop.time() + pause
         if self._wanted:
             self._wanted = False
             self._want()

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from livewidgets.core.window_measure import Measure
 from livewidgets.live.client import Live
 from livewidgets.live.table import LiveTable
 from livewidgets.traits import Choice, Flag, Interval, Owner, Pixels, Text, Texts
@@ -19,7 +18,7 @@ from livewidgets.widgets.lease import NEWEST, lease_of, own
 from livewidgets.widgets.window_feed import WindowFeed
 from livewidgets.widgets.window_feed_marks import Marks
 from livewidgets.widgets.window_feed_names import names_of
-from livewidgets.widgets.window_feed_plan import SERIES, WindowPlan, read_thresholds
+from livewidgets.widgets.window_feed_plan import SERIES, Measures, WindowPlan, read_thresholds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +41,7 @@ class RealtimeChart(LiveWidget):
         The column with the time.
     y
         What is measured: ``"count"``, ``"rate"``, ``"sum(revenue)"``, ``"mean(connected_seconds)"``, ``"p95(…)"``,
-        ``"quantile(…, 0.95)"``, ``"distinct(…)"``; a list measures several.
+        ``"quantile(…, 0.95)"``, ``"distinct(…)"``; a list measures several, and ``{"Mean bid": "mean(amount)"}`` gives them labels.
     by
         The column, or columns, whose values make the series.
     every, window
@@ -104,7 +103,7 @@ class RealtimeChart(LiveWidget):
         table: str = "calls",
         where: Mapping[str, Any] | None = None,
         x: str = "created_at",
-        y: str | Measure | Sequence[str | Measure] = "count",
+        y: Measures = "count",
         by: str | Sequence[str] | None = None,
         every: float | str = "5s",
         window: float | str = "15m",
@@ -172,7 +171,7 @@ class RealtimeChart(LiveWidget):
         NotReadyError
             The chart was given a Live, and its table could not be read.
         """
-        plan = self._window_feed.plan
+        plan = self._plan()
         with ExitStack() as stack:
             table = self._data
             if isinstance(table, Live):
@@ -182,7 +181,8 @@ class RealtimeChart(LiveWidget):
                     plan.x, every=plan.every, window=plan.span, by=plan.by, measures=plan.measures.values()
                 )
             )
-            return window.to_pandas()
+            words = [str(measure) for measure in plan.measures.values()]
+            return window.to_pandas().rename(columns=dict(zip(words, plan.measures, strict=True)))
 
     @traitlets.validate("x", "y", "by", "every", "window", "series")
     def _check_plan(self, proposal: Mapping[str, Any]) -> Any:  # noqa: ANN401

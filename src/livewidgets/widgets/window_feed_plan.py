@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from livewidgets.core.window import Window
 from livewidgets.core.window_measure import Measure, MeasureKind
@@ -20,6 +20,10 @@ _ZERO: Final = frozenset((MeasureKind.COUNT, MeasureKind.RATE, MeasureKind.SUM, 
 _TONES: Final = ("neutral", "good", "warn", "bad")
 
 
+#: What a user may say is to be measured.
+Measures: TypeAlias = str | Measure | Sequence[str | Measure] | Mapping[str, str | Measure]
+
+
 @dataclass(frozen=True, slots=True)
 class WindowPlan:
     """What is measured, of which rows, over which time.
@@ -31,7 +35,7 @@ class WindowPlan:
     by
         The columns whose values make the series; none for one series.
     measures
-        What is measured, by the words in which it was asked for.
+        What is measured, by the label that it was given, or else the words in which it was asked for.
     every, buckets
         The length of a bucket in seconds, and how many there are.
     series
@@ -50,7 +54,7 @@ class WindowPlan:
         cls,
         *,
         x: str,
-        y: str | Measure | Sequence[str | Measure],
+        y: Measures,
         by: str | Sequence[str] | None,
         every: float | str,
         window: float | str,
@@ -69,7 +73,12 @@ class WindowPlan:
             )
         # Says what is wrong, in the words of the windows that the user may make without a chart.
         empty = Window(x, every=every, window=window, by=() if by is None else by, measures=_several(y))
-        return cls(x, empty.by, dict(empty.measures), empty.every, empty.buckets, series)
+        # Of two words for one measure the first counts.
+        words = {measure: word for word, measure in reversed(empty.measures.items())}
+        measures = {word: measure for word, measure in empty.measures.items() if words[measure] == word}
+        if isinstance(y, Mapping):
+            measures = dict(zip(_labels(y, len(measures)), measures.values(), strict=True))
+        return cls(x, empty.by, measures, empty.every, empty.buckets, series)
 
     @property
     def span(self) -> float:
@@ -101,7 +110,18 @@ _WHOLE: Final = frozenset((MeasureKind.COUNT, MeasureKind.DISTINCT))
 
 
 def _several(y: object) -> Any:  # noqa: ANN401 - judged by the window
+    if isinstance(y, Mapping):
+        return tuple(y.values())
     return (y,) if isinstance(y, str | Measure) or not isinstance(y, Iterable) else tuple(y)
+
+
+def _labels(y: Mapping[Any, Any], measured: int) -> list[str]:
+    labels = list(y)
+    if not all(isinstance(label, str) and label.strip() for label in labels):
+        raise WindowError(f"{y!r} has a label that is no text.", 'Write {"Mean bid": "mean(amount)"}.')
+    if measured < len(labels):
+        raise WindowError(f"{y!r} measures the same twice.", "Give each measure one label.")
+    return [label.strip()[:80] for label in labels]
 
 
 def read_thresholds(given: object) -> list[dict[str, Any]]:
