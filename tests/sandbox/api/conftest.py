@@ -65,7 +65,9 @@ class Server:
     def stop(self) -> None:
         self.server.should_exit = True
         self._thread.join(20)
-        assert not self._thread.is_alive()
+        if self._thread.is_alive():
+            waiting = [str(task.get_stack(limit=3)) for task in asyncio.all_tasks(self._loop)]
+            pytest.fail("The server does not end; there wait:\n" + "\n".join(waiting))
 
     def call(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(20)
