@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from livewidgets.core.call_status import ENDED_STATUSES, LIVE_STATUSES, has_ended, normal_status
+from livewidgets.core.call_status import ENDED_STATUSES, LIVE_STATUSES, STATUS_WORDS, has_ended, normal_status
 
 ENDED_AT = "2027-01-15T08:00:00+00:00"
 
@@ -42,3 +42,8 @@ def test_spellings_of_a_status(raw, status):
 )
 def test_an_unknown_status_never_ends_a_call(row, ended):
     assert has_ended(row) is ended
+
+
+def test_every_status_has_its_words():
+    assert STATUS_WORDS.keys() == LIVE_STATUSES | ENDED_STATUSES
+    assert (STATUS_WORDS["in-progress"], STATUS_WORDS["no-answer"]) == ("In progress", "No answer")

@@ -145,6 +145,12 @@ def test_targets_are_judged_and_deltas_are_against_the_window_before(make_bench)
     assert bench.meta["compared"] is True
 
 
+def test_nothing_is_compared_with_a_window_without_a_call(make_bench):
+    bench = make_bench(call(1), call(2), tiles=("incoming", "revenue"))
+    assert bench.rows["incoming"]["value"] == 2
+    assert [bench.rows[name]["delta"] for name in bench.rows] == [None, None]
+
+
 def test_a_change_is_told_within_a_quarter_of_a_second_and_at_most_four_times_in_one(make_bench):
     bench = make_bench(tiles=("incoming", "revenue"))
     assert bench.rows["incoming"]["value"] == 0

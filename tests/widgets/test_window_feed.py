@@ -19,7 +19,7 @@ from livewidgets.widgets.lease import Borrowed
 from livewidgets.widgets.lookup import Lookup
 from livewidgets.widgets.window_feed import WindowFeed
 from livewidgets.widgets.window_feed_marks import MOST_MARKS, Marks
-from livewidgets.widgets.window_feed_names import Names
+from livewidgets.widgets.window_feed_names import Names, names_of
 from livewidgets.widgets.window_feed_plan import MOST_SERIES, WindowPlan, read_thresholds
 from livewidgets.widgets.window_feed_series import SeriesBook
 from tests.widgets.conftest import Bench, MemoryTable
@@ -373,6 +373,13 @@ def test_thresholds_in_all_spellings():
         with pytest.raises(WindowError) as caught:
             read_thresholds(wrong)
         assert "tones are" in caught.value.advice
+
+
+def test_a_status_of_a_call_is_put_into_words_unless_names_are_not_wanted():
+    named = names_of(True, None, ("status",))
+    assert [named("status", one) for one in ("in-progress", "parked")] == ["In progress", None]
+    assert names_of(False, None, ("status",))("status", "in-progress") is None
+    assert names_of({"in-progress": "Talking"}, None, ("status",))("status", "in-progress") == "Talking"
 
 
 def test_a_plan_that_cannot_be():

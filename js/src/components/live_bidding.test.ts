@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { LinkStatus } from "../lib/exchange";
+import { wishWall } from "../lib/page_wish";
 import type { Meta } from "../lib/protocol";
 import type { Cell, Row } from "../lib/rows";
 import { type FakeBrowser, fakeBrowser } from "../testing/browser";
@@ -283,6 +284,19 @@ describe("liveBidding", () => {
     expect(seen(".lw-bid-amount-plain").slice(0, 2)).toEqual(["$20.00", "+10 %"]);
     set({ editable: true, size: "wall" });
     expect(seen("input[role=spinbutton]")).toEqual([]);
+  });
+
+  it("is only shown on a page that becomes one for a wall", async () => {
+    wishWall(true);
+    await vi.waitFor(() => {
+      browser.frames();
+      expect(seen("input[role=spinbutton]")).toEqual([]);
+    });
+    wishWall(false);
+    await vi.waitFor(() => {
+      browser.frames();
+      expect(seen("input[role=spinbutton]")).toHaveLength(4);
+    });
   });
 
   it("marks which way a bid went, not at first", () => {

@@ -211,7 +211,7 @@ export function liveBidding(
     const known = bids.size > 0 || isVouched(frame.facts);
     setText(frame.aside, known ? `${count(bids.size)} target${bids.size === 1 ? "" : "s"}` : "");
     show(frame.tools, known);
-    const plain = !options.editable || options.size === "wall";
+    const plain = !options.editable || root.dataset.size === "wall";
     const denied = (frame.facts.meta?.denied as Partial<Trouble> | null | undefined)?.message;
     show(refusal, !plain && typeof denied === "string");
     if (denied) setText(refusal, refusalWords(verdict) ?? "");

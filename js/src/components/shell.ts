@@ -144,7 +144,11 @@ export function shell(
     content.tick?.();
     drawState();
   }, signal);
-  watchTheme(() => applyLooks(root, options), signal);
+  watchTheme(() => {
+    const { size } = root.dataset;
+    applyLooks(root, options);
+    if (root.dataset.size !== size) paint();
+  }, signal);
 
   return {
     aside,

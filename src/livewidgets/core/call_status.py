@@ -8,6 +8,10 @@ from livewidgets.core.change import Row
 
 LIVE_STATUSES = frozenset({"queued", "initiated", "ringing", "in-progress"})
 ENDED_STATUSES = frozenset({"completed", "busy", "no-answer", "canceled", "failed"})
+#: As people read them.
+STATUS_WORDS = {
+    status: status.capitalize().replace("-", " ") for status in sorted(LIVE_STATUSES | ENDED_STATUSES)
+}
 _SPELLINGS = {
     "cancelled": "canceled",
     "cancel": "canceled",

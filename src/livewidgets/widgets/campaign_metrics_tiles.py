@@ -100,10 +100,10 @@ def figure_cells(
     courses
         As `courses` gives them.
     compared
-        Whether the window before is known.
+        Whether the window before is known. One without a call, as before the business opened, is no measure.
     """
     values = kpis.values()
-    deltas = kpis.deltas() if compared else {}
+    deltas = kpis.deltas() if compared and kpis.previous()["incoming"] else {}
     return {
         name: _cells(name, order, values, targets.get(name), deltas.get(name), courses.get(name, ""))
         for order, name in enumerate(names)

@@ -54,7 +54,8 @@ class RealtimeChart(LiveWidget):
         How many series are told apart; the others are drawn as one.
     names
         Names for ids: a mapping, or a `LiveTable` with a column ``name``. For the ids of campaigns, publishers, buyers,
-        targets and agents they are looked up by themselves, unless this is False.
+        targets and agents they are looked up by themselves, and a call's status is put into words, unless this is
+        False.
     masked
         Mask personal data in the names of series and in annotations.
     **options

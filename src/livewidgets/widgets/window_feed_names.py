@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from livewidgets.core.call_status import STATUS_WORDS
 from livewidgets.live.client import Live
 from livewidgets.live.table import LiveTable
 from livewidgets.widgets.call_tracker import NAMES
@@ -60,7 +61,8 @@ def names_of(given: Mapping[Any, Any] | LiveTable | bool, live: Live, by: tuple[
     Parameters
     ----------
     given
-        Names by id; a table with a column ``name``; True to look up what is known to be an id; False for none.
+        Names by id; a table with a column ``name``; True to look up what is known to be an id, and for the words of
+        a call's status; False for none.
     live
         Where to look.
     by
@@ -72,4 +74,5 @@ def names_of(given: Mapping[Any, Any] | LiveTable | bool, live: Live, by: tuple[
         return Names({}, given)
     if not given:
         return Names({})
-    return Names({column: open_lookup(live, *NAMES[column]) for column in by if column in NAMES})
+    lookups = {column: open_lookup(live, *NAMES[column]) for column in by if column in NAMES}
+    return Names(lookups, STATUS_WORDS if "status" in by else None)
