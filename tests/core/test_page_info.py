@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from livewidgets.core.link import SILENCE
 from livewidgets.core.page_info import read_page
 from livewidgets.core.pages import ASK_AFTER, Pages
 
@@ -57,6 +58,25 @@ def test_those_that_are_there_are_known_in_the_order_in_which_they_came():
     assert pages.present[0].query["n"] == "3"
     pages.hear({"t": "bye", "client": "b"}, 4.0)
     assert [info.client for info in pages.present] == ["a"]
+
+
+def test_one_that_fell_silent_is_not_there_until_it_is_heard_again():
+    pages = Pages("e")
+    pages.hear(hello("a"), 0.0)
+    pages.hear(hello("b"), 0.0)
+    pages.hear({"t": "ack", "client": "b", "epoch": "e", "n": 1}, 20.0)
+    both = pages.present
+    pages.watch(now=SILENCE - 1, busy=False)
+    assert pages.present is both
+    pages.watch(now=SILENCE, busy=True)  # it could not have been heard
+    assert pages.present is both
+    pages.watch(now=2 * SILENCE - 1, busy=False)
+    assert pages.present is both
+    pages.hear({"t": "ack", "client": "b", "epoch": "e", "n": 1}, 2 * SILENCE)
+    pages.watch(now=2 * SILENCE, busy=False)
+    assert [info.client for info in pages.present] == ["b"]
+    pages.hear({"t": "ack", "client": "a", "epoch": "e", "n": 1}, 3 * SILENCE)
+    assert [info.client for info in pages.present] == ["a", "b"]
 
 
 def test_a_page_is_watched_while_it_is_there_and_visible():

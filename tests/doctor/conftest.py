@@ -88,7 +88,7 @@ def of(found: Report, name: str) -> Finding:
 
 def blamed(found: Report) -> tuple[str, str]:
     """The check that answers the question, and what mends it."""
-    assert not found.ok
+    assert not found.ok, [(finding.name, finding.what) for finding in found.findings]
     cause = found.cause
     assert cause is not None
     assert cause.state is State.FAILED

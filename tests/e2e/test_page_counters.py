@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from .counters import CountersPage, build, counting
+from .counters import CountersPage, Counts, build, counting
 
 #: So many views come and go in each component, some at once, as when a notebook's cells are run again.
 VIEWS = 1_000
@@ -21,6 +21,8 @@ DRAWN = "rows=3&people=3&series=2&buckets=20"
 MARGIN_BYTES_A_VIEW = 2_000
 #: A row that is animated, or one that is spare, may be counted on one side only; never one a view.
 MARGIN_NODES = 20
+#: How often it is counted again until the last views have gone.
+LOOKS = 50
 
 COMPONENTS = (
     "active_users",
@@ -55,7 +57,21 @@ def test_a_thousand_views_leave_nothing(counters: CountersPage, component: str) 
     before = counters.counts()
     counters.call("mounts", component, VIEWS, AT_ONCE, PAINTED)
     after = counters.counts()
-    assert abs(after.nodes - before.nodes) <= MARGIN_NODES
-    assert abs(after.listeners - before.listeners) <= 2
-    assert after.documents == before.documents
-    assert after.heap - before.heap <= VIEWS * MARGIN_BYTES_A_VIEW
+    for _ in range(LOOKS):
+        if is_flat(before, after):
+            break
+        # The last views may be on their way out still: a turn of the page's, and all garbage again.
+        counters.page.evaluate(
+            "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100)))"
+        )
+        after = counters.counts()
+    assert is_flat(before, after), (before, after)
+
+
+def is_flat(before: Counts, after: Counts) -> bool:
+    return (
+        abs(after.nodes - before.nodes) <= MARGIN_NODES
+        and abs(after.listeners - before.listeners) <= 2
+        and after.documents == before.documents
+        and after.heap - before.heap <= VIEWS * MARGIN_BYTES_A_VIEW
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -53,13 +54,16 @@ def test_a_wait_can_be_interrupted() -> None:
         finally:
             ended.set()
 
+    # A program that was started in the background may have been told to ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.2, _thread.interrupt_main)
     timer.start()
-    started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        io_thread().run(endless(), 20)
-    assert time.monotonic() - started < 2
-    assert ended.wait(2)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            io_thread().run(endless(), 20)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert ended.wait(10)
     timer.join()
 
 

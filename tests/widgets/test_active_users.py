@@ -161,7 +161,7 @@ def test_a_page_that_is_reloaded_does_not_leave(connect, page):
     page.open(users.feed)
     wait_until(lambda: users._people._leaving is None and users._people._tap is not None, 10, "it to be back")
     assert users._people._users is handle
-    assert names(page, users) == ["Ana"]
+    wait_until(lambda: names(page, users) == ["Ana"], 10, "Ana to be shown again")
     assert [len(change.left) for change in changes] == [0] * len(changes)
     users.close()
     watching.close()

@@ -34,7 +34,8 @@ class Pages:
     busy
         Whether the kernel's main loop was busy at the last look.
     present
-        What the pages that are followed said of themselves, in the order in which they came; replaced whole.
+        What the pages that are followed said of themselves, in the order in which they came; replaced whole. One that
+        has fallen silent is not among them until it is heard again.
     """
 
     def __init__(self, epoch: str) -> None:
@@ -43,6 +44,7 @@ class Pages:
         self.busy = False
         self.present: tuple[PageInfo, ...] = ()
         self._clients: dict[str, Client] = {}
+        self._said: dict[str, PageInfo] = {}
         self._number = 0
         self._ticked_at = float("-inf")
 
@@ -51,6 +53,11 @@ class Pages:
 
         Nothing in it is trusted: what has another shape is ignored.
         """
+        concerns = self._take(content, now)
+        self._count()
+        return concerns
+
+    def _take(self, content: Mapping[str, Any], now: float) -> bool:
         name, kind = content.get("client"), content.get("t")
         if not isinstance(name, str) or not name or len(name) > 100:
             return False
@@ -92,16 +99,18 @@ class Pages:
             sent_ms=float(sent) if isinstance(sent, int | float) else 0.0,
         )
         if is_newest:
-            self._note(read_page(name, content))
+            self._said[name] = read_page(name, content)
         return True
 
-    def _note(self, info: PageInfo) -> None:
-        known = {other.client: other for other in self.present}
-        self.present = tuple({**known, info.client: info}.values())
+    def _count(self) -> None:
+        """Say anew who is there, where that has changed."""
+        present = tuple(info for name, info in self._said.items() if self._clients[name].alive)
+        if present != self.present:
+            self.present = present
 
     def _drop(self, name: str) -> None:
         client = self._clients.pop(name)
-        self.present = tuple(info for info in self.present if info.client != name)
+        self._said.pop(name, None)
         # A page that comes back must not take new numbers for old ones.
         self._number = max(self._number, client.number)
 
@@ -113,7 +122,7 @@ class Pages:
     @property
     def watched(self) -> bool:
         """Whether anybody can see a page that is there."""
-        return any(info.visible and self._clients[info.client].alive for info in self.present)
+        return any(info.visible for info in self.present)
 
     def asks(self, now: float) -> bool:
         """Say whether a beat should be answered: a page has said nothing for a while, and would be heard."""
@@ -140,6 +149,7 @@ class Pages:
         self.busy = busy
         for client in self._clients.values():
             client.watch(now=now, busy=busy)
+        self._count()
 
     def tick(self, now: float) -> tuple[list[dict[str, Any]], list[bytes]]:
         """Return what all pages are told now, ``to`` and the buffers; both empty when there is nothing to tell."""

@@ -151,6 +151,7 @@ class Exchange:
         self._probe = probe
         self._wall = wall
         self._tell = tell
+        self._told = self.pages.present
         self._sources: dict[str, Source] = {}
         self._open: dict[str, tuple[OpenFeed, Callable[[], None], Source]] = {}
         self._version = 0
@@ -224,15 +225,18 @@ class Exchange:
         """Take what a page said."""
         if self._closed or not isinstance(content, Mapping):
             return
-        before = self.pages.present
         if not self.pages.hear(content, self.loop.time()) and content.get("t") == "cmd":
             self._commands.carry_out(content)
         if content.get("t") == "hello":
             # Who asks whether anybody is there should not wait for the next beat.
             self._beat_soon()
-        if self.pages.present != before:
-            self._tell(self.pages.present)
+        self._tell_pages()
         self.news()
+
+    def _tell_pages(self) -> None:
+        if self.pages.present is not self._told:
+            self._told = self.pages.present
+            self._tell(self._told)
 
     def news(self) -> None:
         """Something may be there to send: look at it when this turn of the loop is over."""
@@ -252,6 +256,7 @@ class Exchange:
             return
         now = self.loop.time()
         self.pages.watch(now=now, busy=self._probe.busy_for() > BUSY_AFTER)
+        self._tell_pages()
         self._follow()
         if not self.pages.alive:
             self._rest()

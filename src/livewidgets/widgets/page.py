@@ -41,7 +41,7 @@ class Page:
 
     @property
     def count(self) -> int:
-        """How many pages are there; a tab that vanishes without a word counts until it is forgotten."""
+        """How many pages are there; a tab that vanishes without a word counts until it was silent for 30 s."""
         return len(pages_there())
 
     @property

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -66,8 +68,8 @@ class Server:
         self.server.should_exit = True
         self._thread.join(20)
         if self._thread.is_alive():
-            waiting = [str(task.get_stack(limit=3)) for task in asyncio.all_tasks(self._loop)]
-            pytest.fail("The server does not end; there wait:\n" + "\n".join(waiting))
+            stack = traceback.format_stack(sys._current_frames()[self._thread.ident or 0])
+            pytest.fail("The server does not end; it is here:\n" + "".join(stack))
 
     def call(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(20)

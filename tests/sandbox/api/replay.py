@@ -136,7 +136,7 @@ class Replay:
                 return waiting.pop(at)
         while True:
             try:
-                text = await asyncio.wait_for(socket.recv(), 5)
+                text = await asyncio.wait_for(socket.recv(), 20)
             except ConnectionClosed:
                 return {"close": socket.close_code}
             except TimeoutError:
