@@ -61,7 +61,8 @@ def start_at(db: Db, table: str, number: int) -> None:
 
 async def same(replay: Replay, least: int) -> None:
     await replay.run()
-    assert not replay.differences, replay.differences[:3]
+    differences = [f"recorded {recorded}\nheard    {heard}" for recorded, heard in replay.differences]
+    assert not differences, "\n".join(differences[:3])
     assert replay.compared >= least
 
 
