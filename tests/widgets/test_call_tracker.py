@@ -21,7 +21,7 @@ from livewidgets.widgets.call_tracker import CallSource, CallTracker
 from livewidgets.widgets.hub import hub
 from livewidgets.widgets.lease import NEWEST, Borrowed
 from livewidgets.widgets.lookup import Lookup
-from tests.widgets.conftest import Bench, MemoryLive, MemoryTable
+from tests.widgets.conftest import Bench, MemoryLive, MemoryTable, set_clocks
 from tests.widgets.hub_page import HubPage
 
 NUMBER = "+15551234567"
@@ -50,7 +50,7 @@ def tracker_bench(monkeypatch):
     class TrackerBench(Bench):
         def __init__(self) -> None:
             super().__init__()
-            monkeypatch.setattr(module.time, "time", self.wall)
+            set_clocks(monkeypatch, module, time=self.wall)
             self.table = MemoryTable(rows=[call(1), call(2)])
             self.campaigns = MemoryTable(name="campaigns", rows=[{"id": 7, "name": "Solar"}])
             self.bids = MemoryTable(name="bids", rows=[{"id": "bid-1", "amount": "12.5"}])

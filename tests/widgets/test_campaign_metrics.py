@@ -22,7 +22,7 @@ from livewidgets.widgets.campaign_metrics_tiles import MOST_CAPS, POINTS, TILES,
 from livewidgets.widgets.hub import hub
 from livewidgets.widgets.lease import NEWEST, Borrowed
 from livewidgets.widgets.live_bidding import LiveBidding
-from tests.widgets.conftest import Bench, MemoryLive, MemoryTable
+from tests.widgets.conftest import Bench, MemoryLive, MemoryTable, set_clocks
 from tests.widgets.hub_page import HubPage
 
 #: The bench's clock when it begins, in the middle of a minute.
@@ -78,7 +78,7 @@ def make_bench(monkeypatch):
         def __init__(self, *rows, targets=None, state=TableState.LIVE, begins=30.0, **board) -> None:
             super().__init__()
             self.loop.now = begins
-            monkeypatch.setattr(module.time, "time", self.wall)
+            set_clocks(monkeypatch, module, time=self.wall)
             self.table = CallTable(rows, state=state)
             self.targets = None if targets is None else MemoryTable(name="targets", rows=targets)
             board.setdefault("caps", targets is not None)

@@ -18,13 +18,14 @@ from livewidgets.live.client import Live
 from livewidgets.live.table import TableState
 from livewidgets.live.thread import io_thread
 from livewidgets.testing import wait_until
+from livewidgets.widgets import activity_changes
 from livewidgets.widgets.activity import Event
 from livewidgets.widgets.hub import hub
 from livewidgets.widgets.lease import Borrowed
 from livewidgets.widgets.live_feed import MOST_ITEMS, LiveFeed
 from livewidgets.widgets.live_feed_source import BURST, COUNT_AFTER, FeedSource
 from livewidgets.widgets.lookup import Lookup
-from tests.widgets.conftest import Bench, MemoryLive, MemoryTable
+from tests.widgets.conftest import Bench, MemoryLive, MemoryTable, set_clocks
 from tests.widgets.hub_page import HubPage
 
 NUMBER = "+15551234567"
@@ -74,8 +75,8 @@ def feed_bench(monkeypatch):
     class FeedBench(Bench):
         def __init__(self) -> None:
             super().__init__()
-            monkeypatch.setattr(module.time, "time", self.wall)
-            monkeypatch.setattr(module.time, "monotonic", lambda: self.loop.now)
+            for one in (module, activity_changes):
+                set_clocks(monkeypatch, one, time=self.wall, monotonic=lambda: self.loop.now)
             self.orders = RememberingTable(
                 name="orders", rows=[order(n, created_at=stamp(self.wall() - 100 * n)) for n in (1, 2, 3)]
             )

@@ -36,7 +36,7 @@ from livewidgets.widgets.window_feed_marks import Marks
 from livewidgets.widgets.window_feed_names import Names
 from livewidgets.widgets.window_feed_plan import WindowPlan
 from livewidgets.widgets.window_feed_series import SeriesBook
-from tests.widgets.conftest import MemoryLive, MemoryTable
+from tests.widgets.conftest import MemoryLive, MemoryTable, set_clocks
 
 NUMBER = "+15551234567"
 #: The bucket that is over is drawn in any case.
@@ -253,7 +253,7 @@ async def test_a_busy_kernel_is_asked_for_one_picture_and_the_newest_counts(tabl
 
 def test_what_takes_long_to_draw_is_drawn_seldom(table, comms, monkeypatch):
     clock = iter(range(0, 10_000, 30))
-    monkeypatch.setattr(pulse_module.time, "perf_counter", lambda: next(clock))
+    set_clocks(monkeypatch, pulse_module, perf_counter=lambda: next(clock))
     figure = LiveFigure(table, **OPTIONS)
     figure._view_count = 1
     loop = io_thread().loop

@@ -22,7 +22,7 @@ from livewidgets.widgets.window_feed_marks import MOST_MARKS, Marks
 from livewidgets.widgets.window_feed_names import Names, names_of
 from livewidgets.widgets.window_feed_plan import MOST_SERIES, WindowPlan, read_thresholds
 from livewidgets.widgets.window_feed_series import SeriesBook
-from tests.widgets.conftest import Bench, MemoryTable
+from tests.widgets.conftest import Bench, MemoryTable, set_clocks
 
 EVERY = 5
 NUMBER = "+15551234567"
@@ -42,7 +42,7 @@ class FeedBench(Bench):
 
     def __init__(self, monkeypatch, *, rows=(), table=None, lookups=None, marks=None, masked=True, **options):
         super().__init__()
-        monkeypatch.setattr(module.time, "time", self.wall)
+        set_clocks(monkeypatch, module, time=self.wall)
         self.table = table or MemoryTable(rows=rows)
         self.source = WindowFeed(
             Borrowed(self.table),
