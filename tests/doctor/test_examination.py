@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -9,8 +10,11 @@ from typing import Any
 
 import pytest
 
-from livewidgets.doctor.case import Limits
-from livewidgets.doctor.finding import Report, State
+from livewidgets.doctor import table
+from livewidgets.doctor.case import Case, Limits
+from livewidgets.doctor.examination import Check, report
+from livewidgets.doctor.finding import Finding, Report, State
+from livewidgets.doctor.sources import find_case
 from livewidgets.sandbox.faults import FaultProxy
 from livewidgets.sandbox.keys import Keys
 from tests.doctor.conftest import PROJECT, Patient, blamed, of
@@ -312,3 +316,14 @@ def test_nothing_that_is_shown_holds_a_key_or_a_row(
     text = json.dumps(examined(patient.name, role="manager").as_json(), ensure_ascii=False)
     for secret in (sandbox.anon_key, sandbox.service_key, sandbox.manager_token, "555 0100", "nobody's"):
         assert secret not in text
+
+
+def test_a_table_that_is_younger_than_what_the_api_has_told_of_itself(sandbox: Any, patient: Patient) -> None:
+    def forget(case: Case) -> Finding:
+        case.shapes = {}
+        return Finding(State.OK, "")
+
+    at = next(place for place, check in enumerate(PROJECT) if check.run is table.exists)
+    checks = [*PROJECT[:at], Check("", "forgotten", forget), *PROJECT[at:]]
+    case = find_case(patient.name, limits=QUICK, data=sandbox.data, role="anon")
+    assert of(asyncio.run(report(case, checks)), "primary key").what == "id"

@@ -92,22 +92,25 @@ class Watch:
 
     def says(self, *wanted: str, since: float, within: float = PROMPT, who: str = "tracker") -> float:
         """Wait until one of these states is painted, and check that it was soon enough; return when."""
-        said = wait_until(
-            lambda: [after for after, state in self.states(since, who) if state in wanted],
-            within + 20,
-            f"the {who} to say {' or '.join(wanted)}",
-        )
-        self._soon_enough(said[0], since, within, who)
-        return said[0]
+        return self._first(lambda state: state in wanted, f"say {' or '.join(wanted)}", since, within, who)
 
     def leaves(self, state: str, since: float, within: float = PROMPT, who: str = "tracker") -> None:
         """Wait until something else than this state is painted."""
-        others = wait_until(
-            lambda: [after for after, said in self.states(since, who) if said != state],
-            within + 20,
-            f"the {who} not to say {state} any more",
-        )
-        self._soon_enough(others[0], since, within, who)
+        self._first(lambda said: said != state, f"not say {state} any more", since, within, who)
+
+    def _first(
+        self, is_wanted: Callable[[str], bool], what: str, since: float, within: float, who: str
+    ) -> float:
+        def said() -> list[float]:
+            return [after for after, state in self.states(since, who) if is_wanted(state)]
+
+        try:
+            first = wait_until(said, within + 20, f"the {who} to {what}")[0]
+        except AssertionError as error:
+            error.add_note(f"It was {self.now(who)!r}, and has said since: {self.states(since, who)}")
+            raise
+        self._soon_enough(first, since, within, who)
+        return first
 
     def _soon_enough(self, said: float, since: float, within: float, who: str) -> None:
         delay = self.delay(since, since + said)

@@ -279,11 +279,17 @@ def test_row_level_security(live: Live, data: Table) -> None:
     data.run("alter table {} enable row level security")
     data.run("create policy reads on {} for select using (true)")
     table = live.table(data.name).ready()
+    patches: list[Patch] = []
+    table._tap(patches.append)
     mutations = [table.update(A, {"a": "x"}), table.delete(B), table.insert({"a": "x"})]
-    assert [row["a"] for row in table.rows()] == ["x", "x"]
     for mutation in mutations:
         with pytest.raises(NoRightsError, match="write"):
             mutation.result()
+    # Each was shown before it was refused, however soon that was.
+    put = [(key, row["a"]) for patch in patches for key, row in patch.upserted.items()]
+    assert ((A,), "x") in put
+    assert any((B,) in patch.removed for patch in patches)
+    assert any(key not in ((A,), (B,)) and text == "x" for key, text in put)
     end_right(data, table)
 
 

@@ -30,6 +30,9 @@ async def exists(case: Case) -> Finding:
         case.reading = await questions.get(case.table, wanted, count=True)
         if case.reading.code in _TOO_SLOW:
             case.reading = await questions.get(case.table, [*wanted[:1], ("limit", "1")])
+        if case.reading.ok and case.shapes is not None and case.shape is None:
+            # It was made just now: what the API tells of itself was older.
+            case.shapes = _shapes(await questions.get())
     except UnreachableError as error:
         return failed(
             error.message.rstrip("."), "Try again; a very large table may need an index for its policy."
@@ -202,8 +205,11 @@ async def _witnessed_shape(case: Case) -> TableShape | None:
         reply = await (await case.asking(case.witness)).get()
     except UnreachableError:
         return None
-    shapes = read_document(reply.body) if reply.ok and isinstance(reply.body, dict) else {}
-    return shapes.get(case.table or "")
+    return _shapes(reply).get(case.table or "")
+
+
+def _shapes(reply: Reply) -> dict[str, TableShape]:
+    return read_document(reply.body) if reply.ok and isinstance(reply.body, dict) else {}
 
 
 def judge_key(shape: TableShape | None, sql: str) -> Finding:
