@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from livewidgets.testing import wait_until
 from tests.notebooks.binder_start import PAGE, started
 
 TOKEN = "a-token-of-the-test"
+CLOSED = re.compile(r"^tornado\.(iostream\.StreamClosedError|websocket\.WebSocketClosedError)", re.MULTILINE)
 
 
 @pytest.mark.timeout(180)
@@ -48,4 +50,6 @@ def test_the_link_shows_the_call_center_on_the_sandbox(page: Page, tmp_path: Pat
         assert len(httpx.get(kernels, trust_env=False).json()) == 1
         page.close()
         wait_until(lambda: httpx.get(kernels, trust_env=False).json() == [], 20, "the kernel's end")
-    assert "Traceback" not in (tmp_path / "said.txt").read_text()
+    # Tornado reports as an error what was on its way to a page that has just gone.
+    errors = (tmp_path / "said.txt").read_text().split("Traceback (most recent call last):")[1:]
+    assert [error for error in errors if not CLOSED.search(error)] == []

@@ -114,7 +114,8 @@ class Rest:
             return Response(headers={"allow": "OPTIONS,GET,HEAD"})
         if request.method not in ("GET", "HEAD"):
             raise _unsupported(request.method)
-        snapshot = await self._catalog.snapshot()
+        # Seldom asked for, and what DDL has changed a moment ago should be in it: word of that takes its time.
+        snapshot = await self._catalog.fresh()
         rights = await self._catalog.rights(claims.role, snapshot)
         document = openapi.document(
             [table for table in snapshot.tables.values() if table.schema in SCHEMAS],
