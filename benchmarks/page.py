@@ -36,8 +36,9 @@ RATE = 1_000
 SECONDS = 5
 ROWS = 100_000
 VIEWS = 1_000
-#: Half an hour of changes; what grows with time alone is not seen so, what grows with traffic is.
-TRAFFIC = 1_800 * RATE
+#: What the sandbox's usual traffic brings in half a day; what grows with time alone is not seen so, what grows with
+#: traffic is. A page takes little more than `RATE` of it a second, so this lasts minutes.
+TRAFFIC = 300 * RATE
 #: So many times as fast, where the page keeps up.
 HASTE = 60
 #: What is on the page under traffic, with rows as a busy day has them.
