@@ -67,9 +67,14 @@ def install_screen() -> str | None:
     )
 
 
+def has_packages() -> bool:
+    """Return whether Debian's packages can be had here."""
+    return shutil.which("apt-get") is not None and hasattr(os, "geteuid") and os.geteuid() == 0
+
+
 def _install_package(name: str) -> bool:
     """Install a Debian package where that is possible; False where it is not."""
-    if not shutil.which("apt-get") or not hasattr(os, "geteuid") or os.geteuid() != 0:
+    if not has_packages():
         return False
     subprocess.run(["apt-get", "update", "-qq"], check=False)
     return subprocess.run(["apt-get", "install", "-y", "-qq", name], check=False).returncode == 0

@@ -18,6 +18,7 @@ from livewidgets import dashboards
 from livewidgets.testing import wait_until
 from tests.docs.blocks import Block, blocks
 
+from .browser import has_packages
 from .conftest import REPOSITORY, answers, port_of, write_notebook
 from .hosts import expect_live
 from .test_viewers import CELLS, kernels_of
@@ -30,7 +31,7 @@ def program(name: str, folder: Path) -> str:
     # Installed, it would start by itself, and listen to everybody.
     if found := shutil.which(name):
         return found
-    if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
+    if has_packages():
         subprocess.run(["apt-get", "update", "-qq"], check=False)
         subprocess.run(["apt-get", "download", "-qq", name], cwd=folder, check=False)
         for package in folder.glob(f"{name}_*.deb"):
@@ -40,24 +41,21 @@ def program(name: str, folder: Path) -> str:
     sys.exit(f"The test of {name}'s settings needs {name}, and it could not be had. Install it.")
 
 
-def shown(word: str) -> str:
-    """Return the one block of the page with a word in it."""
+def fitted(word: str, behind: list[int], changes: dict[str, str]) -> str:
+    """Return the one block of the page with a word in it, for servers on these ports and with these changes."""
     found: list[Block] = [block for block in blocks(PAGE) if word in block.code]
     assert len(found) == 1, f"{len(found)} blocks with {word!r} in {PAGE}"
-    return found[0].code
+    site = found[0].code
+    servers = {f"127.0.0.1:{8866 + place}": f"127.0.0.1:{port}" for place, port in enumerate(behind)}
+    for old, new in (changes | servers).items():
+        assert old in site
+        site = site.replace(old, new)
+    return site
 
 
 def nginx(folder: Path, port: int, behind: list[int]) -> list[str]:
     """Make the command of an nginx with the page's settings; without a certificate, so a cookie may not want one."""
-    site = shown("split_clients")
-    for old, new in (
-        ("443 ssl", f"127.0.0.1:{port}"),
-        ("127.0.0.1:8866", f"127.0.0.1:{behind[0]}"),
-        ("127.0.0.1:8867", f"127.0.0.1:{behind[1]}"),
-        ("Secure; ", ""),
-    ):
-        assert old in site
-        site = site.replace(old, new)
+    site = fitted("split_clients", behind, {"443 ssl": f"127.0.0.1:{port}", "Secure; ": ""})
     paths = "".join(
         f"{name}_temp_path {folder}/{name};\n"
         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -72,14 +70,9 @@ def nginx(folder: Path, port: int, behind: list[int]) -> list[str]:
 
 def caddy(folder: Path, port: int, behind: list[int]) -> list[str]:
     """Make the command of a Caddy with the page's settings."""
-    site = shown("lb_policy")
-    for old, new in (
-        ("dashboard.example.com {", f"http://127.0.0.1:{port} {{\n  bind 127.0.0.1"),
-        ("127.0.0.1:8866", f"127.0.0.1:{behind[0]}"),
-        ("127.0.0.1:8867", f"127.0.0.1:{behind[1]}"),
-    ):
-        assert old in site
-        site = site.replace(old, new)
+    site = fitted(
+        "lb_policy", behind, {"dashboard.example.com {": f"http://127.0.0.1:{port} {{\n  bind 127.0.0.1"}
+    )
     settings = folder / "Caddyfile"
     settings.write_text(f"{{\n  admin off\n}}\n{site}")
     return [program("caddy", folder), "run", "--config", str(settings), "--adapter", "caddyfile"]

@@ -396,6 +396,7 @@ def test_a_plan_that_cannot_be():
         {"y": {7: "count"}},
         {"y": {"Mean": "variance(n)"}},
         {"y": {"Mean": "mean(n)", "Average": "avg(n)"}},
+        {"y": {"Mean": "mean(n)", " Mean ": "sum(n)"}},
     ):
         with pytest.raises(WindowError):
             plan(**wrong)

@@ -54,7 +54,7 @@ class Pages:
         Nothing in it is trusted: what has another shape is ignored.
         """
         concerns = self._take(content, now)
-        self._count()
+        self._see_who_is_there()
         return concerns
 
     def _take(self, content: Mapping[str, Any], now: float) -> bool:
@@ -102,7 +102,7 @@ class Pages:
             self._said[name] = read_page(name, content)
         return True
 
-    def _count(self) -> None:
+    def _see_who_is_there(self) -> None:
         """Say anew who is there, where that has changed."""
         present = tuple(info for name, info in self._said.items() if self._clients[name].alive)
         if present != self.present:
@@ -149,7 +149,7 @@ class Pages:
         self.busy = busy
         for client in self._clients.values():
             client.watch(now=now, busy=busy)
-        self._count()
+        self._see_who_is_there()
 
     def tick(self, now: float) -> tuple[list[dict[str, Any]], list[bytes]]:
         """Return what all pages are told now, ``to`` and the buffers; both empty when there is nothing to tell."""

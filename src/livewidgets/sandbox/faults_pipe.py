@@ -130,7 +130,7 @@ class Pipe:
         if self._is_torn:
             self._waiting.append(frame)
         elif not self._client.is_closing():
-            self._client.write(frame)
+            self._write(frame, self._client)
 
     async def _pump(self, chunks: AsyncIterator[bytes], writer: asyncio.StreamWriter) -> None:
         """Pass chunks on, each after the delay that held when it came and not while the flow is stalled."""
@@ -179,7 +179,7 @@ class Pipe:
         if writer is self._client:
             self._is_torn = False
             for frame in self._waiting:
-                writer.write(frame)
+                self._write(frame, writer)
             self._waiting.clear()
         await writer.drain()
 

@@ -41,7 +41,8 @@ class RealtimeChart(LiveWidget):
         The column with the time.
     y
         What is measured: ``"count"``, ``"rate"``, ``"sum(revenue)"``, ``"mean(connected_seconds)"``, ``"p95(…)"``,
-        ``"quantile(…, 0.95)"``, ``"distinct(…)"``; a list measures several, and ``{"Mean bid": "mean(amount)"}`` gives them labels.
+        ``"quantile(…, 0.95)"``, ``"distinct(…)"``; a list measures several, and
+        ``{"Mean bid": "mean(amount)"}`` gives them labels.
     by
         The column, or columns, whose values make the series.
     every, window

@@ -121,7 +121,10 @@ def _labels(y: Mapping[Any, Any], measured: int) -> list[str]:
         raise WindowError(f"{y!r} has a label that is no text.", 'Write {"Mean bid": "mean(amount)"}.')
     if measured < len(labels):
         raise WindowError(f"{y!r} measures the same twice.", "Give each measure one label.")
-    return [label.strip()[:80] for label in labels]
+    read = [label.strip()[:80] for label in labels]
+    if len(set(read)) < len(read):
+        raise WindowError(f"{y!r} has two labels that read alike.", "Give each measure one of its own.")
+    return read
 
 
 def read_thresholds(given: object) -> list[dict[str, Any]]:
