@@ -109,9 +109,9 @@ class Snapshot:
         self.encoders = Encoders(self.types)
 
     @property
-    def published(self) -> frozenset[tuple[str, str]]:
-        """Schema and name of the published tables."""
-        return frozenset(name for name, table in self.tables.items() if table.published)
+    def published(self) -> frozenset[int]:
+        """The oids of the published tables."""
+        return frozenset(oid for oid, table in self.by_oid.items() if table.published)
 
 
 _TABLES = """

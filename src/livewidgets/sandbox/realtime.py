@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Callable, Container
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -94,7 +94,6 @@ class Realtime:
         self.sockets: set[Socket] = set()
         #: Set while the stream runs: what is committed now will be delivered.
         self.streaming = asyncio.Event()
-        self._published: frozenset[int] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
         catalog.on_change(self._changed.set)
@@ -174,7 +173,7 @@ class Realtime:
                 if batch is StreamEvent.RESUMED:
                     # What was committed meanwhile is lost: clients read again when they hear this.
                     self._catalog.invalidate()
-                    self._announce(list(self._members()))
+                    self._announce()
                 continue
             messages, changes = realtime_messages.split(batch)
             if changes:
@@ -189,10 +188,10 @@ class Realtime:
             # The database went away between the log and the question who may see it. The changes of this batch
             # are lost to those who had them coming: tell them to read again.
             logger.warning("The database did not answer while changes were given out.")
-            self._announce(list(self._members()))
+            self._announce()
         except Exception:
             logger.exception("Changes could not be given out.")
-            self._announce(list(self._members()))
+            self._announce()
 
     def _members(self) -> dict[Channel, Socket]:
         return {
@@ -202,11 +201,10 @@ class Realtime:
             if channel in socket.subscribed
         }
 
-    def _announce(self, channels: list[Channel]) -> None:
-        members = self._members()
-        for channel in channels:
-            socket = members.get(channel)
-            if socket is not None:
+    def _announce(self, channels: Container[object] | None = None) -> None:
+        """Tell channels, all if none are named, to read again."""
+        for channel, socket in self._members().items():
+            if channels is None or channel in channels:
                 socket.perform(socket.connection.subscribed(channel))
 
     async def _watch_publication(self) -> None:
@@ -215,12 +213,8 @@ class Realtime:
             await self._changed.wait()
             self._changed.clear()
             with suppress(psycopg.Error, PoolTimeout, OSError):
-                snapshot = await self._catalog.snapshot()
-                published = frozenset(snapshot.tables[name].oid for name in snapshot.published)
-                if self._published is not None and published != self._published:
-                    await self.subscriptions.prepare_again(snapshot)
-                    self._announce(list(self._members()))
-                self._published = published
+                told = await self.subscriptions.prepare_again(await self._catalog.snapshot())
+                self._announce(told)
 
     async def _forget(self) -> None:
         while True:

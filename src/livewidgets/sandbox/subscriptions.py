@@ -45,6 +45,8 @@ class Group:
     bindings: tuple[Binding, ...]
     #: By table oid.
     watches: dict[int, tuple[Watch, ...]] = field(default_factory=dict)
+    #: The publication's tables, by oid, that the watches were made for.
+    published: frozenset[int] = frozenset()
     #: Outbox, and what stands around the payload in the member's frames.
     members: dict[object, tuple[Outbox, str, str]] = field(default_factory=dict)
 
@@ -76,6 +78,8 @@ class Subscriptions:
         self._catalog = catalog
         self._groups: dict[tuple[str, str, str], Group] = {}
         self._of: dict[object, tuple[str, str, str]] = {}
+        #: The publication's tables as each member last heard of them.
+        self._published_to: dict[object, frozenset[int]] = {}
         self._plans: dict[tuple[int, frozenset[str]], Plan] = {}
         self._planned_for: Snapshot | None = None
         #: Made anew when it is needed after the groups have changed.
@@ -99,6 +103,9 @@ class Subscriptions:
         except BindingError:
             # The table may be younger than what we know.
             await self._prepare(group, await self._catalog.fresh())
+        # Of a change that came meanwhile nobody would tell a group that is not yet among the others.
+        while group.published != (snapshot := await self._catalog.snapshot()).published:
+            await self._prepare(group, snapshot)
         return group
 
     def add(self, member: object, group: Group, outbox: Outbox, around: tuple[str, str]) -> None:
@@ -113,9 +120,10 @@ class Subscriptions:
         self._interest = None
         name = (group.role, group.claims, dump([binding.raw for binding in group.bindings]))
         known = self._groups.setdefault(name, group)
-        known.watches = group.watches
+        known.watches, known.published = group.watches, group.published
         known.members[member] = (outbox, *around)
         self._of[member] = name
+        self._published_to[member] = group.published
 
     def remove(self, member: object) -> None:
         """Deliver to this member no more."""
@@ -123,20 +131,26 @@ class Subscriptions:
         if name is None:
             return
         self._interest = None
+        del self._published_to[member]
         group = self._groups[name]
         del group.members[member]
         if not group.members:
             del self._groups[name]
 
     async def prepare_again(self, snapshot: Snapshot) -> list[object]:
-        """After a change of the publication: find the tables of every group anew; returns all members."""
-        for group in list(self._groups.values()):
-            try:
-                await self._prepare(group, snapshot)
-            except BindingError:
-                group.watches = {}
-            self._interest = None
-        return list(self._of)
+        """Find the tables of every group anew, if the publication has others now; returns the members to be told."""
+        published = snapshot.published
+        # Some may join while others are prepared.
+        while late := [group for group in self._groups.values() if group.published != published]:
+            for group in late:
+                try:
+                    await self._prepare(group, snapshot)
+                except BindingError:
+                    group.watches, group.published = {}, published
+                self._interest = None
+        told = [member for member, heard in self._published_to.items() if heard != published]
+        self._published_to.update(dict.fromkeys(told, published))
+        return told
 
     async def _prepare(self, group: Group, snapshot: Snapshot) -> None:
         rights = await self._catalog.rights(group.role, snapshot)
@@ -155,6 +169,7 @@ class Subscriptions:
                     watch = await conditions.prepare(connection, binding, table, readable, snapshot)
                     watches.setdefault(table.oid, []).append(watch)
         group.watches = {oid: tuple(found) for oid, found in watches.items()}
+        group.published = snapshot.published
 
     async def deliver(self, changes: Sequence[RowChange]) -> None:
         """Send changes to all who want them and may see them, in their order."""

@@ -269,6 +269,22 @@ async def test_a_table_made_and_published_meanwhile_is_live_at_once(server: Serv
     db.execute("drop table young")
 
 
+async def test_who_joins_after_a_table_was_published_is_not_told_of_it_again(server: Server, db: Db) -> None:
+    async with Phoenix(server) as before, Phoenix(server) as after:
+        await before.subscribe("realtime:before", binding("todos"))
+        for number in range(10):
+            db.execute(
+                f"create table late{number} (id int primary key); grant all on late{number} to anon;"
+                f"alter publication supabase_realtime add table late{number}"
+            )
+            await after.subscribe(f"realtime:late{number}", binding(f"late{number}"))
+            assert (await before.frame())["payload"]["message"] == "Subscribed to PostgreSQL"
+            await after.quiet()
+            await after.push(f"realtime:late{number}", "phx_leave", {})
+            assert [(await after.frame())["event"] for _ in range(2)] == ["phx_reply", "phx_close"]
+    db.execute("drop table " + ", ".join(f"late{number}" for number in range(10)))
+
+
 async def test_a_lost_stream_is_told_when_it_is_back(server: Server, db: Db) -> None:
     async with Phoenix(server) as phoenix:
         await phoenix.subscribe("realtime:lost", binding("todos"))
