@@ -113,6 +113,7 @@ export function link(state: LinkStatus["state"]): LinkStatus {
     state,
     heardAt: state === "none" ? null : NOW - (quiet ? 34_000 : 400),
     skew: 0,
+    slack: 0,
     busyMs: state === "busy" ? 23_000 : 0,
     ages: {},
   };

@@ -7,7 +7,7 @@ import { type ActiveUsersOptions, activeUsers } from "./active_users";
 import type { View } from "./shell";
 
 const NOW = Date.UTC(2026, 10, 22, 12);
-const LINK: LinkStatus = { state: "live", heardAt: NOW, skew: 0, busyMs: 0, ages: {} };
+const LINK: LinkStatus = { state: "live", heardAt: NOW, skew: 0, slack: 0, busyMs: 0, ages: {} };
 const META: Meta = { state: "live", since: NOW, rows: 0, partial: false, version: 0, masked: true };
 const OPTIONS: ActiveUsersOptions = { title: "", theme: "light", size: "auto", most: 3, compact: false };
 const row = (name: string, parts: Row = {}): Row => ({

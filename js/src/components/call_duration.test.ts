@@ -8,7 +8,7 @@ import type { View } from "./shell";
 
 const NOW = Date.UTC(2026, 10, 22, 12);
 const ago = (seconds: number): string => new Date(NOW - seconds * 1000).toISOString();
-const LIVE: LinkStatus = { state: "live", heardAt: NOW, skew: 0, busyMs: 0, ages: {} };
+const LIVE: LinkStatus = { state: "live", heardAt: NOW, skew: 0, slack: 0, busyMs: 0, ages: {} };
 const META: Meta = { state: "live", since: NOW - 5_000, rows: 3, partial: false, version: 1, masked: true };
 const OPTIONS: CallDurationOptions = {
   title: "Call duration",

@@ -17,7 +17,7 @@ let around: DashboardSurroundings & { reload: ReturnType<typeof vi.fn> };
 
 const find = (selector: string): HTMLElement => root.querySelector(selector) as HTMLElement;
 const link = (state: LinkStatus["state"]): void =>
-  view.setLink({ state, heardAt: NOW, skew: 0, busyMs: 0, ages: {} });
+  view.setLink({ state, heardAt: NOW, skew: 0, slack: 0, busyMs: 0, ages: {} });
 
 function draw(changes: Partial<DashboardSurroundings> = {}): void {
   let reloaded: number | null = null;

@@ -8,7 +8,7 @@ import { type LiveBiddingOptions, liveBidding } from "./live_bidding";
 import type { View } from "./shell";
 
 const NOW = Date.UTC(2026, 10, 22, 12);
-const LIVE: LinkStatus = { state: "live", heardAt: NOW, skew: 0, busyMs: 0, ages: {} };
+const LIVE: LinkStatus = { state: "live", heardAt: NOW, skew: 0, slack: 0, busyMs: 0, ages: {} };
 const META = {
   state: "live",
   since: NOW,

@@ -7,7 +7,7 @@ import { type NotificationToastOptions, notificationToast } from "./notification
 import type { View } from "./shell";
 
 const NOW = Date.UTC(2026, 10, 22, 12);
-const LINK: LinkStatus = { state: "live", heardAt: NOW, skew: 0, busyMs: 0, ages: {} };
+const LINK: LinkStatus = { state: "live", heardAt: NOW, skew: 0, slack: 0, busyMs: 0, ages: {} };
 const META: Meta = {
   state: "live",
   since: NOW,

@@ -6,7 +6,7 @@ import { type OnlineStatusOptions, onlineStatus } from "./online_status";
 import type { View } from "./shell";
 
 const NOW = Date.UTC(2026, 10, 22, 12);
-const LINK: LinkStatus = { state: "live", heardAt: NOW, skew: 0, busyMs: 0, ages: {} };
+const LINK: LinkStatus = { state: "live", heardAt: NOW, skew: 0, slack: 0, busyMs: 0, ages: {} };
 let browser: FakeBrowser;
 let root: HTMLElement;
 let control: AbortController;
@@ -116,6 +116,11 @@ it("opens and closes its legs, by keyboard too", () => {
   expect(main.getAttribute("aria-expanded")).toBe("true");
   expect(document.getElementById(main.getAttribute("aria-controls") ?? "")?.hidden).toBe(false);
   expect(text(".lw-legs")).toContain("Browser ↔ kernelConnected");
+  expect(text(".lw-legs")).not.toContain("slow link");
+  view.setLink({ ...LINK, slack: 700 });
+  browser.frames();
+  expect(text(".lw-legs")).toContain("ago, slow link");
+  expect(root.dataset.slack).toBe("700");
   expect(text(".lw-tables")).toBe("Tables: 1 live, 2 stale. Lagging: bids, <b>x</b>.");
   main.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
   browser.frames();

@@ -153,6 +153,7 @@ export function onlineStatus(
   function draw(): void {
     const view = overview(facts, navigator.onLine === false, clock());
     root.dataset.state = view.state;
+    root.dataset.slack = String(Math.round(facts.link?.slack ?? 0));
     pill.dataset.tone = view.tone;
     panel.dataset.tone = view.tone;
     setIcon(shape, view.path);

@@ -14,7 +14,7 @@ const BUCKETS = 12;
 /** Half way through a bucket. */
 const NOW = Math.floor(Date.UTC(2026, 10, 22, 12) / EVERY) * EVERY + 2500;
 const CURRENT = Math.floor(NOW / EVERY);
-const LIVE: LinkStatus = { state: "live", heardAt: NOW, skew: 0, busyMs: 0, ages: {} };
+const LIVE: LinkStatus = { state: "live", heardAt: NOW, skew: 0, slack: 0, busyMs: 0, ages: {} };
 const META: Meta = {
   state: "live",
   since: NOW - 60_000,

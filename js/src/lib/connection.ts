@@ -110,9 +110,13 @@ function plural(number: number, one: string): string {
   return `${count(number)} ${one}${number === 1 ? "" : "s"}`;
 }
 
+/** Of a link on which messages come later than this a word is said. */
+const SLOW_MS = 250;
+
 function browserLeg(verdict: Health, facts: HealthFacts, now: number): Leg {
   const { link } = facts;
-  const heard = link?.heardAt == null ? "no message yet" : `heard ${age(now - link.heardAt)} ago`;
+  const slow = (link?.slack ?? 0) > SLOW_MS ? ", slow link" : "";
+  const heard = link?.heardAt == null ? "no message yet" : `heard ${age(now - link.heardAt)} ago${slow}`;
   const reached = ["live", "busy", "stale", "loading", "error", "catching-up"].includes(verdict.state);
   const busy = link?.state === "busy";
   return {

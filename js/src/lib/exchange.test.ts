@@ -372,7 +372,9 @@ describe("the pulse", () => {
     exchange.receive(beat(page.time));
     live(3_000);
     expect(state()).toBe("gone");
+    expect(exchange.status().slack).toBe(0);
     exchange.receive(beat(page.time - 2_000));
+    expect(exchange.status().slack).toBeGreaterThan(1_000);
     live(3_000);
     expect(state()).toBe("live");
     for (let second = 0; second < 120; second++) {

@@ -25,6 +25,8 @@ import { type Columns, decode } from "./rows";
 export interface LinkStatus extends Pulse {
   /** Kernel time minus page time in ms. */
   skew: number;
+  /** How much longer than on a quick link silence has to last, in ms: messages have come late. */
+  slack: number;
   busyMs: number;
   /** Ages in ms of each feed's upstream, as of the last beat. */
   ages: Record<string, number | null>;
@@ -296,7 +298,8 @@ export class Exchange {
     const { server, kernel } = this.around.host.words();
     const dead = this.#deadAt !== null && (this.#facts.heardAt ?? 0) <= this.#deadAt;
     const pulse = judge({ ...this.#facts, server, kernel: dead ? "dead" : kernel }, this.around.now());
-    return { ...pulse, skew: this.#clock.skew, busyMs: this.#facts.busyMs, ages: this.#ages };
+    const { slack, busyMs } = this.#facts;
+    return { ...pulse, skew: this.#clock.skew, slack, busyMs, ages: this.#ages };
   }
 
   /** After a wake-up what lay in a queue comes first: it was written before the question, and is no answer to it. */

@@ -163,6 +163,7 @@ const link = (state: LinkStatus["state"], change: Partial<LinkStatus> = {}): Lin
   state,
   heardAt: NOW - 100,
   skew: 0,
+  slack: 0,
   busyMs: 0,
   ages: {},
   ...change,

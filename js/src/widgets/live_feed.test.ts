@@ -42,7 +42,7 @@ async function mount(widget: typeof liveFeed, traits: Record<string, unknown>): 
     host: { getWidget: () => Promise.resolve({ exports }) },
   } as never);
   for (let turn = 0; turn < 5; turn++) await Promise.resolve();
-  request.onLink?.({ state: "live", heardAt: Date.now(), skew: 0, busyMs: 0, ages: {} });
+  request.onLink?.({ state: "live", heardAt: Date.now(), skew: 0, slack: 0, busyMs: 0, ages: {} });
 }
 function feed(row: Record<string, string | number | null>): void {
   request.onFrame({ rows: new Map([["7", row]]), changed: null, meta: META, vouched: true });
