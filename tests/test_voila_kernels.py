@@ -15,7 +15,7 @@ FOR_A_PAGE = {"VOILA_PREHEAT": "False"}
 FOR_THE_POOL = {"VOILA_PREHEAT": "True"}
 
 
-async def until(condition: Callable[[], object], limit: float = 20.0) -> None:
+async def until(condition: Callable[[], object], limit: float = 60.0) -> None:
     end = time.monotonic() + limit
     while not condition():
         assert time.monotonic() < end, "Waited in vain."
@@ -68,6 +68,17 @@ async def test_a_page_that_comes_back_in_time_keeps_its_kernel(kernels):
     kernels.notify_disconnect(page)
     assert kernels.end_alone() == [page]
     await until(lambda: page not in kernels)
+
+
+async def test_a_kernel_that_its_page_ends_is_not_ended_again(kernels):
+    kernels.alone_timeout = kernels.meet_timeout = kernels.start_timeout = 0.0
+    page = await kernels.start_kernel(kernel_name="python3", env=FOR_A_PAGE)
+    ending = asyncio.ensure_future(kernels.shutdown_kernel(page))
+    await asyncio.sleep(0)
+    assert page in kernels
+    assert kernels.end_alone() == []
+    await ending
+    assert page not in kernels
 
 
 async def test_a_connection_that_fails_twice_counts_once(kernels):

@@ -159,6 +159,11 @@ class DashboardKernels(AsyncMappingKernelManager):
         for stream in channels.values():
             stream.close()
 
+    async def shutdown_kernel(self, kernel_id: str, *how: Any, **options: Any) -> Any:  # type: ignore[override] # noqa: ANN401
+        """End a kernel; its page may have said so, and then nobody has to find out that it is alone."""
+        self._viewed.pop(kernel_id, None)
+        return await super().shutdown_kernel(kernel_id, *how, **options)  # type: ignore[no-untyped-call]
+
     def remove_kernel(self, kernel_id: str) -> Any:  # noqa: ANN401
         """Forget a kernel that has ended."""
         self._viewed.pop(kernel_id, None)
@@ -206,7 +211,7 @@ class DashboardKernels(AsyncMappingKernelManager):
     async def _end(self, kernel_id: str) -> None:
         self.log.info("Ending kernel %s: no page is connected to it any more.", kernel_id)
         try:
-            await self.shutdown_kernel(kernel_id)  # type: ignore[no-untyped-call]
+            await self.shutdown_kernel(kernel_id)
         except Exception:
             self.log.exception("Kernel %s could not be ended.", kernel_id)
 
