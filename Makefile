@@ -7,7 +7,7 @@ STAMPS := .make
 FRONT_END := $(shell find js -path js/node_modules -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench dev docs setup browser format lock clean
+.PHONY: help demo test check bench dev docs setup browser proxies format lock clean
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,7 +15,7 @@ help: ## list the commands
 demo: setup ## start the sandbox with call traffic and open the Voila dashboard
 	@$(BIN)/livewidgets demo
 
-test: setup browser check ## run every check and every test
+test: setup browser proxies check ## run every check and every test
 	$(BIN)/python hatch_build.py run test
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
@@ -52,6 +52,9 @@ setup: $(STAMPS)/python $(STAMPS)/bundles $(STAMPS)/package
 
 browser: setup
 	@$(BIN)/python -m tests.e2e.browser
+
+proxies: setup
+	@$(BIN)/python -m tests.e2e.proxies
 
 $(STAMPS)/python: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "livewidgets needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.12 ..." % sys.version.split()[0])'

@@ -23,7 +23,11 @@ from livewidgets.testing import wait_until
 from .browser import FLAGS, install, install_screen
 
 #: Seconds that one command may take.
-_PATIENCE = 20.0
+_PATIENCE = 60.0
+
+
+class CommandFailedError(Exception):
+    """The browser has refused a command."""
 
 
 class Tab:
@@ -49,7 +53,12 @@ class Tab:
         return wait_until(lambda: self._value(expression), timeout, expression)
 
     def _value(self, expression: str) -> Any:
-        found = self.command("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        try:
+            found = self.command(
+                "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+            )
+        except CommandFailedError:  # the page was left while it was asked
+            return None
         return None if "exceptionDetails" in found else found["result"].get("value")
 
     def show(self) -> None:
@@ -87,7 +96,8 @@ class Chromium:
         while True:
             answer = json.loads(self._socket.recv(timeout=max(0.0, end - time.monotonic())))
             if answer.get("id") == self._count:
-                assert "error" not in answer, (method, answer["error"])
+                if "error" in answer:
+                    raise CommandFailedError(method, answer["error"])
                 return dict(answer["result"])
 
 

@@ -19,14 +19,12 @@ from livewidgets import dashboards
 from livewidgets.sandbox.instance import SandboxInfo
 from livewidgets.testing import FaultProxy
 
-from .conftest import REPOSITORY, open_in_lab, run_all_cells, serving_lab, write_notebook
+from .conftest import PATIENCE, REPOSITORY, open_in_lab, run_all_cells, serving_lab, write_notebook
 
 #: The room in which those who look see each other.
 ROOM = "proof"
 #: What shows and hides all of them, as a notebook may do with its boxes.
 HIDE = "Hide or show"
-#: A machine with much to do is slow; where all is well nothing waits.
-PATIENCE = 60_000
 
 #: By name: the line of Python that makes it, with `live` at hand.
 MADE = {
@@ -183,9 +181,7 @@ class Stage:
     def expect_all(self, state: str, *others: str) -> None:
         """Wait until each component of ours says one of these states."""
         for name in ROOTS:
-            expect(self.root(name)).to_have_attribute(
-                "data-state", re.compile("|".join((state, *others))), timeout=PATIENCE
-            )
+            expect(self.root(name)).to_have_attribute("data-state", re.compile("|".join((state, *others))))
 
     def expect_told(self, chapter: Chapter, *names: str) -> None:
         """Wait until the components show what was committed, all of them if none is named."""
@@ -196,29 +192,29 @@ class Stage:
         place, number = self.place(name), chapter.number
         call = place.locator(f"[data-key='{chapter.call}']")
         if name == "status":
-            expect(self.root(name)).to_have_attribute("data-state", "live", timeout=PATIENCE)
+            expect(self.root(name)).to_have_attribute("data-state", "live")
         elif name == "users":
-            expect(self.root(name)).to_contain_text(f"Person {number}", timeout=PATIENCE)
+            expect(self.root(name)).to_contain_text(f"Person {number}")
         elif name in ("tracker", "duration"):
-            expect(call).to_contain_text(f"Campaign {number}", timeout=PATIENCE)
+            expect(call).to_contain_text(f"Campaign {number}")
         elif name in ("feed", "toast"):
             if name == "toast":
                 self.unfold(name)
-            expect(self.root(name)).to_contain_text(f"Alert {number}", timeout=PATIENCE)
+            expect(self.root(name)).to_contain_text(f"Alert {number}")
         elif name == "chart":
-            expect(place.locator(".lw-legend")).to_contain_text(f"Campaign {number}", timeout=PATIENCE)
+            expect(place.locator(".lw-legend")).to_contain_text(f"Campaign {number}")
         elif name == "bidding":
             row = place.locator("[role=row]", has_text=f"Target {number}")
-            expect(row).to_contain_text(f"${100 + number}.00", timeout=PATIENCE)
+            expect(row).to_contain_text(f"${100 + number}.00")
         elif name == "metrics":
             value = place.locator(".lw-tile-value").first
-            expect(value).to_have_text(str(number), timeout=PATIENCE)
+            expect(value).to_have_text(str(number))
         elif name == "figure":
-            expect(place).to_contain_text(f"Campaign {number}", timeout=PATIENCE)
+            expect(place).to_contain_text(f"Campaign {number}")
         else:
             expect(place.locator(".lw-dashboard-title")).to_have_text("All of it")
-            expect(call).to_contain_text(f"Campaign {number}", timeout=PATIENCE)
-            expect(place.locator(".lw-tile-value").first).to_have_text(str(number), timeout=PATIENCE)
+            expect(call).to_contain_text(f"Campaign {number}")
+            expect(place.locator(".lw-tile-value").first).to_have_text(str(number))
 
     def frames_since(self, moment: float) -> set[str]:
         """Return whose frames have come since a moment of `time.monotonic`."""

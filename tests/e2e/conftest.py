@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from livewidgets import dashboards
 from livewidgets.testing import wait_until
@@ -21,6 +21,11 @@ from livewidgets.testing import wait_until
 from .browser import FLAGS, install
 
 REPOSITORY = Path(__file__).parents[2]
+
+#: Between a commit and a page stand four processes, each of which a busy machine may hold up; where all is well nothing
+#: waits. In ms.
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="package")
@@ -35,7 +40,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     yield page
     context.close()

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from playwright.sync_api import Page, expect
 
@@ -15,47 +14,49 @@ from livewidgets import dashboards
 from .conftest import open_in_lab, run_all_cells, serving_lab, write_notebook
 
 BLOCK = "Block the kernel"
+#: Keeps the main thread busy until there is a file of this name.
+UNTIL = "go-on"
+BLOCKING = f"while not pathlib.Path({UNTIL!r}).exists(): time.sleep(0.05)"
 
 #: What both hosts show: the state of the connection, the calls, and a button that keeps the main thread busy.
 CELLS = (
-    "import time\nimport ipywidgets\nimport livewidgets as lw\nlive = lw.connect()",
+    "import pathlib\nimport time\nimport ipywidgets\nimport livewidgets as lw\nlive = lw.connect()",
     "tracker = lw.CallTracker(live.table('calls', order='-created_at', limit=3000), linger=600, height=600)\ntracker",
     "lw.OnlineStatus(live)",
-    f"block = ipywidgets.Button(description={BLOCK!r})\nblock.on_click(lambda _: time.sleep(20))\nblock",
+    f"def wait(_):\n    {BLOCKING}\nblock = ipywidgets.Button(description={BLOCK!r})\nblock.on_click(wait)\nblock",
 )
 
 
-class Host(Protocol):
+@dataclass
+class Host:
     """A page that shows a running notebook."""
 
     page: Page
     folder: Path
 
     def block(self) -> None:
-        """Keep the kernel's main thread busy for 20 s."""
+        """Keep the kernel's main thread busy until it is released."""
+        raise NotImplementedError
+
+    def release(self) -> None:
+        """Let the kernel's main thread go on."""
+        (self.folder / UNTIL).touch()
 
 
-@dataclass
-class Voila:
-    page: Page
-    folder: Path
-
+class Voila(Host):
     def block(self) -> None:
         self.page.get_by_role("button", name=BLOCK).click()
 
 
-@dataclass
-class Lab:
-    page: Page
-    folder: Path
-
+class Lab(Host):
     def block(self) -> None:
         # A cell, as an analyst would run it.
         self.page.evaluate(
-            """() => {
+            """code => {
                 const session = window.jupyterapp.shell.currentWidget.context.sessionContext.session;
-                void session.kernel.requestExecute({ code: 'time.sleep(20)' });
-            }"""
+                void session.kernel.requestExecute({ code });
+            }""",
+            BLOCKING,
         )
 
 
@@ -78,6 +79,6 @@ def showing(
             yield Lab(page, folder)
 
 
-def expect_live(page: Page, timeout: float = 60_000) -> None:
+def expect_live(page: Page) -> None:
     """Wait until the tracker says that it is live."""
-    expect(page.locator(".lw-call-tracker[data-state=live]")).to_be_visible(timeout=timeout)
+    expect(page.locator(".lw-call-tracker[data-state=live]")).to_be_visible()

@@ -55,7 +55,7 @@ def page_of(output: Path, env: dict[str, str], *arguments: str) -> Iterator[str]
     assert status == 0
     assert "Stopping" in output.read_text()
     assert "Traceback" not in output.read_text()
-    psutil.wait_procs(started, timeout=20)
+    psutil.wait_procs(started, timeout=60)
     assert not [child for child in started if child.is_running()]
 
 

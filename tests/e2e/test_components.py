@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, expect
 
 from livewidgets.testing import wait_until
 
-from .components import HIDE, MADE, PATIENCE, ROOTS, SMALL, TALL, Stage, staging, violations
+from .components import HIDE, MADE, ROOTS, SMALL, TALL, Stage, staging, violations
 from .conftest import run_all_cells
 from .watching import restart_kernel
 
@@ -43,7 +43,7 @@ def test_axe_finds_nothing_in_the_colours_of_jupyterlab(stage: Stage):
             "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme
         )
         wanted = "dark" if "Dark" in theme else "light"
-        expect(stage.root("tracker")).to_have_attribute("data-lw-theme", wanted, timeout=PATIENCE)
+        expect(stage.root("tracker")).to_have_attribute("data-lw-theme", wanted)
         assert violations(stage.page) == [], theme
 
 
@@ -90,9 +90,9 @@ def test_a_cut_of_5_seconds_is_told_and_mended(stage: Stage):
     cut_at = time.monotonic()
     stage.proxy.cut()
     for name in ROOTS.keys() - {"status"}:
-        expect(stage.root(name)).to_have_attribute("data-state", "stale", timeout=PATIENCE)
-    expect(stage.root("status")).to_have_attribute("data-state", "reconnecting", timeout=PATIENCE)
-    expect(stage.place("figure")).to_contain_text(" — ", timeout=PATIENCE)
+        expect(stage.root(name)).to_have_attribute("data-state", "stale")
+    expect(stage.root("status")).to_have_attribute("data-state", "reconnecting")
+    expect(stage.place("figure")).to_contain_text(" — ")
     chapter = stage.story.go_on()
     wait_until(lambda: time.monotonic() >= cut_at + 5, 6, "the cut to last")
     stage.proxy.restore()

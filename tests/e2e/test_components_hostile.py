@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 
 import livewidgets as lw
 
-from .components import MADE, PATIENCE, ROOM, ROOTS, TALL, Stage, clear, staging
+from .components import MADE, ROOM, ROOTS, TALL, Stage, clear, staging
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -131,9 +131,7 @@ def test_hostile_rows_are_text(stage: Stage, sandbox):
         find.fill(f"Alert {chapter.number}")
         stage.expect_told(chapter, "feed")
         find.fill("onerror")
-        expect(stage.root("feed").locator(".lw-feed-text").first).to_contain_text(
-            "<img src=x", timeout=PATIENCE
-        )
+        expect(stage.root("feed").locator(".lw-feed-text").first).to_contain_text("<img src=x")
         stage.unfold("users")
         for name in (
             "users",
@@ -146,9 +144,9 @@ def test_hostile_rows_are_text(stage: Stage, sandbox):
             "metrics",
             "dashboard",
         ):
-            expect(stage.place(name)).to_contain_text("<img src=x", timeout=PATIENCE)
-        expect(stage.place("users")).to_contain_text("<svg onload", timeout=PATIENCE)
-        expect(stage.place("figure")).to_contain_text("<img src=x", timeout=PATIENCE)
+            expect(stage.place(name)).to_contain_text("<img src=x")
+        expect(stage.place("users")).to_contain_text("<svg onload")
+        expect(stage.place("figure")).to_contain_text("<img src=x")
         for width in (320, 1280):
             page.set_viewport_size({"width": width, "height": TALL["height"]})
             stage.expect_all("live")

@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 from livewidgets import dashboards
 from livewidgets.testing import wait_until
 
-from .components import PATIENCE, Story
+from .components import Story
 from .conftest import answers, serving_lab, write_notebook
 
 pytestmark = pytest.mark.timeout(240)
@@ -37,14 +37,14 @@ def expect_to_follow(page: Page, story: Story, within: Locator) -> None:
     for root in (".lw-call-tracker", ".lw-online-status", ".lw-realtime-chart"):
         shown = within.locator(root)
         shown.scroll_into_view_if_needed()
-        expect(shown).to_have_attribute("data-state", "live", timeout=PATIENCE)
+        expect(shown).to_have_attribute("data-state", "live")
     chapter = story.go_on()
     row = within.locator(f".lw-call-tracker [data-key='{chapter.call}']")
-    row.scroll_into_view_if_needed(timeout=PATIENCE)
-    expect(row).to_contain_text("Campaign 1", timeout=PATIENCE)
+    row.scroll_into_view_if_needed()
+    expect(row).to_contain_text("Campaign 1")
     expect(row.locator(".lw-chip-label")).to_have_text("Ringing")
     within.locator(".lw-realtime-chart").scroll_into_view_if_needed()
-    expect(within.locator(".lw-legend")).to_contain_text("Campaign 1", timeout=PATIENCE)
+    expect(within.locator(".lw-legend")).to_contain_text("Campaign 1")
 
 
 def test_notebook_7(page: Page, sandbox, story: Story, tmp_path: Path):

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, expect
 
 from livewidgets.testing import wait_until
 
-from .components import MADE, PATIENCE, Stage, staging
+from .components import MADE, Stage, staging
 from .conftest import open_in_lab, run_all_cells
 
 pytestmark = pytest.mark.timeout(240)
@@ -90,7 +90,7 @@ def test_without_a_kernel_each_says_so(saved):
     outputs = page.locator(".jp-OutputArea-output")
     for title in (*TITLES, "OnlineStatus"):
         said = outputs.filter(has_text=re.compile(f"^\\s*{title}"))
-        expect(said.first).to_contain_text("It is live: run the notebook to see it.", timeout=PATIENCE)
+        expect(said.first).to_contain_text("It is live: run the notebook to see it.")
     expect(outputs.filter(has_text="<Dashboard 'All of it': calls, metrics>").last).to_be_visible()
     assert not any(row in page.inner_text("body") for row in OF_ROWS)
 

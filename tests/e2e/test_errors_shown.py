@@ -56,6 +56,6 @@ def test_each_trouble_is_said_in_the_widget(page: Page, sandbox, tmp_path: Path)
         for title, (_, words) in CASES.items():
             tracker = page.get_by_role("region", name=title)
             tracker.scroll_into_view_if_needed()  # nothing is sent for a view that nobody can see
-            expect(tracker).to_have_attribute("data-state", "error", timeout=15_000)
+            expect(tracker).to_have_attribute("data-state", "error")
             expect(tracker).to_contain_text(words)
             expect(tracker).not_to_contain_text("Traceback")

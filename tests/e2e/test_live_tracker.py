@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from pathlib import Path
@@ -13,7 +14,10 @@ from playwright.sync_api import Locator, Page, expect
 from livewidgets.testing import wait_until
 
 from .hosts import expect_live, showing
+from .watching import PROMPT, Watch
 
+#: How long a call has lasted, or rings.
+CLOCK = re.compile(r"^\d+:\d\d$")
 HOSTS = pytest.mark.parametrize("host", ["lab", "voila"])
 
 
@@ -49,14 +53,16 @@ def test_a_commit_shows(host: str, page: Page, calls, sandbox, tmp_path: Path):
     with showing(host, page, tmp_path, {"SUPABASE_URL": sandbox.url, "SUPABASE_KEY": sandbox.service_key}):
         expect(chip(page, before)).to_have_text("Ringing")
         after = insert(calls)
-        expect(chip(page, after)).to_have_text("Ringing", timeout=5_000)
+        expect(chip(page, after)).to_have_text("Ringing")
         expect(row(page, after)).to_contain_text("4321")
         assert "5550104321" not in page.content()
         calls.execute("update calls set status = 'in-progress', connected_at = now() where id = %s", (after,))
-        expect(chip(page, after)).to_have_text("In progress", timeout=5_000)
-        expect(row(page, after).locator(".lw-duration")).to_have_text("0:02", timeout=5_000)  # it ticks
+        expect(chip(page, after)).to_have_text("In progress")
+        ticks = row(page, after).locator(".lw-duration")
+        expect(ticks).to_have_text(CLOCK)
+        expect(ticks).not_to_have_text(ticks.inner_text())
         calls.execute("delete from calls where id = %s", (after,))
-        expect(row(page, after)).to_have_count(0, timeout=5_000)
+        expect(row(page, after)).to_have_count(0)
         expect(chip(page, before)).to_have_text("Ringing")
 
 
@@ -70,10 +76,12 @@ def test_a_cut_of_30_seconds_is_told_and_mended(
     with showing(host, page, tmp_path, env):
         for key in keys:
             expect(chip(page, key)).to_have_text("Ringing")
-        cut_at = time.monotonic()
-        fault_proxy.cut()
         tracker = page.locator(".lw-call-tracker")
-        expect(tracker).to_have_attribute("data-state", "stale", timeout=2_000)
+        watch = Watch.on(page)
+        began = time.time()
+        fault_proxy.cut()
+        cut_at = time.time()
+        watch.says("stale", since=began, within=PROMPT + (cut_at - began))
         expect(tracker.locator(".lw-banner")).to_contain_text("Stale")
         expect(page.locator(".lw-online-status")).not_to_contain_text("Live")
         calls.execute(
@@ -86,10 +94,7 @@ def test_a_cut_of_30_seconds_is_told_and_mended(
         calls.execute("delete from calls where id = %s", (keys[2],))
         new = insert(calls)
         calls.execute("update calls set status = 'no-answer', ended_at = now() where id = %s", (keys[3],))
-        page.wait_for_function(
-            "end => performance.now() >= end", arg=page.evaluate("() => performance.now()") + 30_000
-        )
-        assert time.monotonic() - cut_at >= 29
+        wait_until(lambda: time.time() >= cut_at + 30, 40, "the cut to last")
         expect(tracker).to_have_attribute("data-state", "stale")
         expect(chip(page, keys[0])).to_have_text("Ringing")  # what was known stays readable
         fault_proxy.restore()
@@ -109,19 +114,18 @@ def test_updates_keep_coming_while_a_cell_runs(host: str, page: Page, calls, san
     with showing(host, page, tmp_path, env) as shown:
         shown.block()
         tracker = page.locator(".lw-call-tracker")
-        expect(tracker).to_have_attribute("data-state", "busy", timeout=8_000)
-        busy_at = time.monotonic()
+        expect(tracker).to_have_attribute("data-state", "busy")
         # Far more messages than the credit of two: each change must show before the next is made.
         for _ in range(6):
             key = insert(calls)
-            expect(chip(page, key)).to_have_text("Ringing", timeout=4_000)
+            expect(chip(page, key)).to_have_text("Ringing")
             calls.execute(
                 "update calls set status = 'in-progress', connected_at = now() where id = %s", (key,)
             )
-            expect(chip(page, key)).to_have_text("In progress", timeout=4_000)
+            expect(chip(page, key)).to_have_text("In progress")
         expect(tracker).to_have_attribute("data-state", "busy")
-        assert time.monotonic() - busy_at < 20
-        expect(tracker).to_have_attribute("data-state", "live", timeout=30_000)
+        shown.release()
+        expect(tracker).to_have_attribute("data-state", "live")
         expect(page.locator(".lw-aside")).to_have_text("6 live")
 
 
@@ -161,7 +165,7 @@ def test_20_000_changes_end_right(
                 all(label_count(chips, label) == wanted.get(status) for status, label in LABELS.items())
                 and page.locator(".lw-aside").inner_text() == f"{rows:,} live"
             ),
-            30,
+            120,
             f"the page to count {wanted}",
         )
         took = time.monotonic() - started

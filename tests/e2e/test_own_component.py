@@ -36,19 +36,19 @@ def test_a_component_of_ones_own_is_live(page: Page, sandbox, sandbox_db: psycop
         with dashboards.serve(notebook, env=env, log=tmp_path / "voila.log") as dashboard:
             page.goto(dashboard.url)
             board = page.locator(".agent-board")
-            expect(board).to_have_attribute("data-state", "live", timeout=60_000)
+            expect(board).to_have_attribute("data-state", "live")
             expect(board.locator("strong")).to_have_text("The floor")
             zoe = board.locator("li", has_text="Zoë")
             expect(zoe).to_have_text("Zoë <b>: break")
             sandbox_db.execute("update agents set state = 'available' where id = %s", [key])
-            expect(zoe).to_have_text("Zoë <b>: available", timeout=10_000)
+            expect(zoe).to_have_text("Zoë <b>: available")
             expect(zoe).to_have_attribute("data-free", "true")
             zoe.click()
             expect(page.get_by_text(f"chosen {key}")).to_be_visible()
             sandbox_db.execute("delete from agents where id = %s", [key])
-            expect(zoe).to_have_count(0, timeout=10_000)
+            expect(zoe).to_have_count(0)
         # The server is gone: a view that still said "live" would lie.
-        expect(board).to_have_attribute("data-state", "stale", timeout=15_000)
+        expect(board).to_have_attribute("data-state", "stale")
         expect(board.locator("strong")).to_contain_text("stale")
     finally:
         sandbox_db.execute("delete from agents where id = %s", [key])

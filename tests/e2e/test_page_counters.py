@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -54,18 +54,24 @@ def test_a_thousand_views_leave_nothing(counters: CountersPage, component: str) 
     counters.call("offer", component, DRAWN)
     counters.call("show", component)
     counters.call("mounts", component, 2 * AT_ONCE, AT_ONCE, PAINTED)
-    before = counters.counts()
+    before = settled(counters, lambda last, now: (last.nodes, last.listeners) == (now.nodes, now.listeners))
     counters.call("mounts", component, VIEWS, AT_ONCE, PAINTED)
-    after = counters.counts()
-    for _ in range(LOOKS):
-        if is_flat(before, after):
+    after = settled(counters, lambda _, now: is_flat(before, now))
+    assert is_flat(before, after), (before, after)
+
+
+def settled(counters: CountersPage, enough: Callable[[Counts, Counts], bool]) -> Counts:
+    """Count until it is enough, as told by the last two counts, but not for ever: views may be on their way out."""
+    last = now = counters.counts()
+    for look in range(LOOKS):
+        if look and enough(last, now):
             break
-        # The last views may be on their way out still: a turn of the page's, and all garbage again.
+        # A turn of the page's, and all garbage again.
         counters.page.evaluate(
             "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100)))"
         )
-        after = counters.counts()
-    assert is_flat(before, after), (before, after)
+        last, now = now, counters.counts()
+    return now
 
 
 def is_flat(before: Counts, after: Counts) -> bool:
