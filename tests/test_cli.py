@@ -22,6 +22,8 @@ from typer.testing import CliRunner
 from livewidgets import cli, cli_look, cli_record, cli_replay
 from livewidgets.doctor.finding import Finding, Report, State, failed, passed, unknown
 from livewidgets.errors import FilterError, RecordingError
+from livewidgets.live.client import Live
+from livewidgets.live.recorder import record
 from livewidgets.sandbox.instance import SandboxInfo
 from livewidgets.testing import wait_until
 from tests.sandbox.processes import run
@@ -275,7 +277,7 @@ def test_ctrl_c_ends_a_recording_and_its_changes_are_in_it(
         wait_until(lambda: file.exists() and '"more"' in file.read_text(), 30, "the recording's beginning")
         sandbox_db.execute(f"update {things} set kind = 'c' where id = 2")
         sandbox_db.execute(f"delete from {things} where id = 3")
-        wait_until(lambda: '"gone"' in file.read_text(), 10, "the change in the file")
+        wait_until(lambda: '"gone"' in file.read_text(), 20, "the change in the file")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     finally:
@@ -290,6 +292,25 @@ def test_ctrl_c_ends_a_recording_and_its_changes_are_in_it(
     ]
     assert [row["kind"] for line in lines[1:] for row in line["up"]] == ["c"]
     assert [line["gone"] for line in lines if line["gone"]] == [[[3]]]
+
+
+def test_what_comes_while_a_recording_begins_is_counted_and_ctrl_c_loses_nothing(
+    sandbox: SandboxInfo, sandbox_db: Any, things: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "day.jsonl"
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        made = record(*arguments, **options)
+        sandbox_db.execute(f"update {things} set kind = 'c' where id = 2")
+        wait_until(lambda: '"kind":"c"' in file.read_text(), 20, "the change in the file")
+        signal.raise_signal(signal.SIGINT)
+        return made
+
+    monkeypatch.setattr(cli_record, "record", interrupted)
+    with Live(sandbox.url, sandbox.anon_key) as live:
+        tally = cli_record.run(live.table(things), file, seconds=None, masked=True, as_json=True)
+    assert (tally.rows, tally.changes) == (3, 1)
+    assert tally.bytes == file.stat().st_size
 
 
 def test_progress_is_on_stderr_of_a_terminal_only(sandbox: SandboxInfo, things: str, tmp_path: Path) -> None:
@@ -400,7 +421,8 @@ def test_doctor_finds_a_cause_and_exits_with_1(sandbox: SandboxInfo, sandbox_db:
 
 
 def test_doctor_for_a_script(sandbox: SandboxInfo, things: str) -> None:
-    result = livewidgets("doctor", things, "--data", str(sandbox.data), "--role", "anon", "--json")
+    options = ("--data", str(sandbox.data), "--role", "anon", "--wait", "20", "--json")
+    result = livewidgets("doctor", things, *options)
     said = json.loads(result.stdout)
     states = {check["name"]: check["state"] for check in said["checks"] if check["section"] != "This machine"}
     assert states["a change"] == "ok"

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from livewidgets.cli_ending import stopped_by_signals
+from livewidgets.cli_ending import noted_signals
 from livewidgets.cli_look import Working, say
 from livewidgets.core.filters import OPERATORS
 from livewidgets.errors import FilterError
 from livewidgets.live.recorder import record
 
 if TYPE_CHECKING:
-    from livewidgets.core.change import Patch
     from livewidgets.live.recorder import Recording
     from livewidgets.live.table import LiveTable
 
@@ -52,9 +51,9 @@ class Tally:
     seconds: float = 0.0
     bytes: int = 0
 
-    def take(self, patch: Patch) -> None:
-        """Count a patch."""
-        self.changes += len(patch.upserted) + len(patch.removed)
+    def look(self, recording: Recording) -> None:
+        """Take over what a recording has counted."""
+        self.rows, self.changes = recording._rows, recording._changes  # noqa: SLF001 - one package
 
 
 def run(
@@ -71,30 +70,30 @@ def run(
     """
     with Working(f"reading {table.name}"):
         table.ready(timeout)
-    with stopped_by_signals():
+    tally = Tally(str(path), table.name, 0, masked)
+    with noted_signals() as stopped:
         recording = record(table, path, masked=masked)
-        tally = Tally(str(path), table.name, len(table), masked)
-        tap = table._tap(tally.take)  # noqa: SLF001 - one package
         try:
             with Working("recording") as shown:
-                _wait(recording, seconds, lambda passed: shown.tell(progress(tally, passed, seconds)), tally)
-        except KeyboardInterrupt:
-            pass  # the end that was asked for
+                _wait(recording, seconds, stopped, shown, tally)
         finally:
-            tap.close()
             recording.close()
+    tally.look(recording)
     tally.bytes = path.stat().st_size
     say(json.dumps(asdict(tally), ensure_ascii=False) if as_json else summary(tally))
     return tally
 
 
-def _wait(recording: Recording, limit: float | None, show: Callable[[float], None], tally: Tally) -> None:
+def _wait(
+    recording: Recording, limit: float | None, stopped: Sequence[int], shown: Working, tally: Tally
+) -> None:
     started = time.monotonic()
-    while recording.error is None:
+    while recording.error is None and not stopped:
+        tally.look(recording)
         tally.seconds = round(time.monotonic() - started, 1)
+        shown.tell(progress(tally, tally.seconds, limit))
         if limit is not None and time.monotonic() - started >= limit:
             return
-        show(tally.seconds)
         time.sleep(_LOOK if limit is None else max(min(_LOOK, started + limit - time.monotonic()), 0.0))
 
 

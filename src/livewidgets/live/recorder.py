@@ -103,6 +103,8 @@ class Recording(Closing):
         self._wake = threading.Condition()
         self._closed = False
         self._patches = 0
+        #: Rows at the beginning, and rows that were written or removed after it: what is in the file when it is closed.
+        self._rows = self._changes = 0
         _check_ours(path)
         try:
             # Even masked these are somebody's rows: not for others on the machine.
@@ -140,6 +142,7 @@ class Recording(Closing):
         self._started = time.monotonic()
         subscription = table._tap(self._put, self._put)  # noqa: SLF001 - one room
         rows = table.rows()
+        self._rows = len(rows)
         columns = list(self._types) or list(rows[0] if rows else ())
         return (
             {
@@ -164,6 +167,8 @@ class Recording(Closing):
         with self._wake:
             if self._closed or self.error is not None:
                 return
+            if isinstance(item, Patch):
+                self._changes += len(item.upserted) + len(item.removed)
             if len(self._waiting) >= _MOST_WAITING:
                 _, last = self._waiting[-1]
                 if isinstance(last, Patch) and isinstance(item, Patch):
