@@ -46,32 +46,36 @@ def test_the_comm_keeps_what_was_sent_and_says_what_a_page_would():
     assert comm.sent == []
 
 
+def health(of):
+    return httpx.get(f"{of.url}/health", timeout=20)
+
+
 def test_the_sandbox_runs_and_its_database_can_be_written(sandbox, sandbox_db):
-    assert httpx.get(f"{sandbox.url}/health").status_code == 200
+    assert health(sandbox).status_code == 200
     assert sandbox_db.execute("select 1").fetchone() == (1,)
     assert sandbox.anon_key not in repr(sandbox)
 
 
 def test_the_proxy_stands_in_front_of_the_sandbox(sandbox, fault_proxy):
     assert fault_proxy.url != sandbox.url
-    assert httpx.get(f"{fault_proxy.url}/health").status_code == 200
+    assert health(fault_proxy).status_code == 200
     fault_proxy.cut()
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{fault_proxy.url}/health")
+        health(fault_proxy)
 
 
 def test_a_bad_day_behind_the_proxy(sandbox, fault_proxy):
     clock = ManualClock()
     day = Schedule([(1.0, "cut"), (2.0, "restore")]).play(fault_proxy, clock)
     assert day.advance() == 1.0
-    assert httpx.get(f"{fault_proxy.url}/health").status_code == 200
+    assert health(fault_proxy).status_code == 200
     clock.advance(1.0)
     day.advance()
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{fault_proxy.url}/health")
+        health(fault_proxy)
     clock.advance(1.0)
     assert day.advance() is None
-    assert httpx.get(f"{fault_proxy.url}/health").status_code == 200
+    assert health(fault_proxy).status_code == 200
 
 
 def test_the_traffic_of_the_sandbox_is_held(sandbox):

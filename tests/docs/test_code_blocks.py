@@ -39,6 +39,7 @@ HOLDS = {
 }
 
 
+@pytest.mark.timeout(300)  # the first one starts the sandbox and the kernel, and some run tests of their own
 @pytest.mark.parametrize("page", pages(), ids=name_of)
 def test_the_blocks_of_a_page_run(page: Path, request: pytest.FixtureRequest, tmp_path: Path):
     found = blocks(page)
@@ -100,7 +101,7 @@ def run_tests(folder: Path) -> None:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=200,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:]

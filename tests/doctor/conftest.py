@@ -11,10 +11,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from livewidgets.core.change import Change
 from livewidgets.doctor.case import Limits
 from livewidgets.doctor.examination import CHECKS, MACHINE, report
 from livewidgets.doctor.finding import Finding, Report, State
 from livewidgets.doctor.sources import find_case
+from livewidgets.live.client import Live
+from livewidgets.sandbox.launcher import SandboxInfo
+from livewidgets.testing import wait_until
 
 _number = itertools.count(1)
 
@@ -29,8 +33,8 @@ create policy "everybody may read" on {} for select to anon, authenticated using
 grant select on {} to anon, authenticated;
 grant all on {} to service_role;
 alter publication supabase_realtime add table {};
-insert into {} values (1, 'one', '+1 555 0100'), (2, 'two', null);
 """
+ROWS = "insert into {} values (1, 'one', '+1 555 0100'), (2, 'two', null)"
 
 
 @dataclass
@@ -49,6 +53,23 @@ class Patient:
 def patient(sandbox_db: psycopg.Connection[Any]) -> Iterator[Patient]:
     made = Patient(sandbox_db, f"patient_{next(_number)}")
     made.run(HEALTHY)
+    made.run(ROWS)
+    yield made
+    made.run("drop table if exists {}")
+
+
+@pytest.fixture
+def quiet_patient(sandbox: SandboxInfo, sandbox_db: psycopg.Connection[Any]) -> Iterator[Patient]:
+    """One whose rows have been told to all who listen: they are no news to who joins after that."""
+    made = Patient(sandbox_db, f"patient_{next(_number)}")
+    made.run(HEALTHY)
+    told: list[Change] = []
+    with (
+        Live(sandbox.url, sandbox.anon_key) as live,
+        live.on(made.name, "INSERT", told.append, table=made.name).ready(30),
+    ):
+        made.run(ROWS)
+        wait_until(lambda: len(told) == 2, 20, "the rows to be told")
     yield made
     made.run("drop table if exists {}")
 

@@ -74,7 +74,7 @@ def test_the_badge_opens_the_call_center():
 
 def test_start_runs_what_it_is_given_and_the_sandbox(tmp_path: Path):
     with started(tmp_path, "bash", "-c", 'echo "$JUPYTER_CONFIG_PATH"; exit 7') as process:
-        assert process.wait(30) == 7
+        assert process.wait(60) == 7
         said = (tmp_path / "said.txt").read_text().strip()
         assert [Path(path).resolve() for path in said.split(os.pathsep)[:2]] == [BINDER, ROOT / "notebooks"]
     assert (tmp_path / "said.txt").read_text().strip() == said

@@ -55,7 +55,7 @@ def secrets_in(text: str, info: SandboxInfo) -> list[str]:
     return [one for one in known if one in text] + PHONE.findall(text) + [m[0] for m in MAIL.finditer(text)]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(360)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_runs_from_top_to_bottom_and_tells_no_secret(path: Path, busy_sandbox: SandboxInfo, tmp_path: Path):
     told = run(path, tmp_path, {"LIVEWIDGETS_SANDBOX": str(busy_sandbox.data)})
@@ -66,7 +66,7 @@ def test_runs_from_top_to_bottom_and_tells_no_secret(path: Path, busy_sandbox: S
         assert secrets_in(kept.read_text(encoding="utf-8"), busy_sandbox) == []
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(360)
 def test_shows_the_project_that_is_configured(busy_sandbox: SandboxInfo, tmp_path: Path):
     project = {"SUPABASE_URL": busy_sandbox.url, "SUPABASE_KEY": busy_sandbox.service_key}
     (path,) = (path for path in NOTEBOOKS if path.stem == "quickstart")

@@ -153,6 +153,7 @@ def test_a_page_that_is_reloaded_does_not_leave(connect, page):
     changes = []
     watching._tap(changes.append)
     users = ActiveUsers(connect(), "reload", me={"name": "Ana"})
+    users._people._warm = 60.0  # longer than anything here takes
     page.open(users.feed)
     wait_until(lambda: len(watching) == 1, 20, "Ana to come")
     handle = users._people._users

@@ -163,16 +163,16 @@ def test_a_live_gives_the_calls_that_have_not_ended_of_a_campaign(comms):
     view = CallDuration(live, campaign_id=7)
     page = HubPage(hub(), comms)
     page.open(view.feed)
-    wait_until(lambda: set(page.rows(view.feed)) == {"call-1"}, 5, "the campaign's call")
+    wait_until(lambda: set(page.rows(view.feed)) == {"call-1"}, 10, "the campaign's call")
     [first] = [table for table in live.opened if table.name == "calls"]
     assert first.limit == WINDOW
     view.selected = "call-1"
     view.campaign_id = 8
-    wait_until(lambda: set(page.rows(view.feed)) == {"call-2"}, 5, "the other campaign's call")
+    wait_until(lambda: set(page.rows(view.feed)) == {"call-2"}, 10, "the other campaign's call")
     assert view.selected is None
-    wait_until(lambda: first.handle_closed, 5, "the first table to be closed")
+    wait_until(lambda: first.handle_closed, 10, "the first table to be closed")
     view.close()
-    wait_until(lambda: all(table.handle_closed for table in live.opened), 5, "all to be closed")
+    wait_until(lambda: all(table.handle_closed for table in live.opened), 10, "all to be closed")
 
 
 def test_a_call_is_timed_from_its_answer_to_its_end(sandbox, sandbox_db, comms):

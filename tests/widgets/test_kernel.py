@@ -114,28 +114,24 @@ def test_updates_go_on_while_a_cell_keeps_the_main_thread(kernel):
     kernel.hello()
     _, share = kernel.next_share()
     kernel.say({"t": "ack", "epoch": kernel.epoch, "n": share["n"], "paint_ms": 1})
+    begun = time.monotonic()
+    # The cell never ends, so whatever comes does so while it runs.
     kernel.client.execute(
         "import time, threading\n"
         "from livewidgets.live.thread import io_thread\n"
         "def put(n): io_thread().call(calls.put, {'id': 1, 'status': 'busy' if n == 29 else f's{n}'})\n"
         "for n in range(30): threading.Timer(n / 10, put, [n]).start()\n"
-        "time.sleep(6)\n"
-        "print('the cell has ended')"
+        "while True: time.sleep(1)"
     )
     seen, busy = [], 0
-    while "busy" not in seen:
+    while "busy" not in seen or busy <= 1000:
         message = kernel.next_message()
         content = message["content"]["data"]["content"]
         busy = max(busy, content.get("beat", {}).get("busy_ms", 0))
         for payload in message["buffers"]:
             seen += json.loads(bytes(payload))["cols"]["status"]
-    assert busy > 1000
     # At most the credit, and two a second.
-    assert len(seen) <= 12
-    while True:
-        message = kernel.client.get_iopub_msg(timeout=20)
-        if message["msg_type"] == "stream" and "has ended" in message["content"]["text"]:
-            break
+    assert len(seen) <= 4 + 2 * (time.monotonic() - begun)
 
 
 def test_a_page_that_speaks_over_a_subshell_is_heard_while_a_cell_runs(kernel):
@@ -170,7 +166,7 @@ def test_a_cell_that_runs_again_closes_what_it_made(kernel):
 def test_a_cell_that_awaits_counts_as_busy(kernel):
     kernel.hello()
     kernel.next_share()
-    kernel.client.execute("import asyncio; await asyncio.sleep(5)")
+    kernel.client.execute("import asyncio; await asyncio.sleep(600)")
     while True:
         message = kernel.next_message()
         if message["content"]["data"]["content"].get("beat", {}).get("busy_ms", 0) > 500:

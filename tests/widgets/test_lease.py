@@ -18,7 +18,7 @@ def on_thread(call):
     async def run():
         return call()
 
-    return io_thread().run(run(), 5)
+    return io_thread().run(run(), 20)
 
 
 def test_a_borrowed_table_is_never_closed():

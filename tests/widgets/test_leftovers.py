@@ -58,7 +58,10 @@ def test_closed_components_leave_nothing(live, comms):
         status.close()
 
     visit()
-    wait_until(lambda: not live._upstream._followers, 20, "the tables to be closed")
+    # What was closed last is taken away on the I/O thread: all of it is to be gone before it is counted.
+    upstream, exchange = live._upstream, hub()._exchange
+    held = lambda: (upstream._followers, upstream._listeners, exchange._sources, exchange._open)  # noqa: E731
+    wait_until(lambda: not any(held()), 20, "the first visit to be over")
     before, waiting = kept(live, comms), io_thread().run(timers(), 10)
     for _ in range(20):
         visit()

@@ -311,7 +311,7 @@ def test_commands_that_say_nothing_are_refused():
 def settle() -> None:
     done = threading.Event()
     io_thread().call(done.set)
-    assert done.wait(5)
+    assert done.wait(20)
 
 
 def test_options_are_checked_in_words(comms):
@@ -333,10 +333,10 @@ def test_what_it_opens_it_closes_and_what_it_was_given_stays(comms):
     assert bidding.step == "0.250"
     page = HubPage(hub(), comms)
     page.open(bidding.feed)
-    wait_until(lambda: set(page.rows(bidding.feed)) == {KEY}, 5, "the target")
+    wait_until(lambda: set(page.rows(bidding.feed)) == {KEY}, 10, "the target")
     assert {(table.name, table.limit) for table in live.opened} >= {("targets", None), ("bids", BIDS)}
     bidding.campaign_id = None
-    wait_until(lambda: len(page.rows(bidding.feed)) == 2, 5, "all campaigns")
+    wait_until(lambda: len(page.rows(bidding.feed)) == 2, 10, "all campaigns")
     bidding.editable = False
     settle()
     assert bidding._bidding.editable is False

@@ -448,7 +448,7 @@ def test_a_live_gives_calls_payments_and_alerts_and_bids_on_request(comms):
     feed = LiveFeed(live)
     page = HubPage(hub(), comms)
     page.open(feed.feed)
-    wait_until(lambda: page.meta(feed.feed).get("state") == "live", 5, "live")
+    wait_until(lambda: page.meta(feed.feed).get("state") == "live", 10, "live")
     assert page.meta(feed.feed)["tables"] == ["calls", "payments", "alerts"]
     assert sorted(table.name for table in live.opened) == [
         "alerts",
@@ -459,7 +459,7 @@ def test_a_live_gives_calls_payments_and_alerts_and_bids_on_request(comms):
         "publishers",
     ]
     feed.close()
-    wait_until(lambda: all(table.handle_closed for table in live.opened), 5, "all to be closed")
+    wait_until(lambda: all(table.handle_closed for table in live.opened), 10, "all to be closed")
     with_bids = LiveFeed(live, bids=True)
     assert list(with_bids._feed_source._leases) == ["calls", "payments", "alerts", "bids"]
     with_bids.close()
@@ -469,7 +469,7 @@ def settled():
     """Wait until the I/O thread has done what it was told."""
     done = threading.Event()
     io_thread().call(done.set)
-    assert done.wait(5)
+    assert done.wait(20)
 
 
 def test_items_can_be_read_in_python_and_hold_the_key_of_their_row(comms):
@@ -479,9 +479,9 @@ def test_items_can_be_read_in_python_and_hold_the_key_of_their_row(comms):
     assert feed.recent() == []
     page = HubPage(hub(), comms)
     page.open(feed.feed)
-    wait_until(lambda: page.meta(feed.feed).get("state") == "live", 5, "live")
+    wait_until(lambda: page.meta(feed.feed).get("state") == "live", 10, "live")
     io_thread().call(lambda: table.put(*(order(n) for n in range(5))))
-    wait_until(lambda: len(page.rows(feed.feed)) == 3, 5, "the items")
+    wait_until(lambda: len(page.rows(feed.feed)) == 3, 10, "the items")
     assert [item.key for item in feed.recent()] == [(4,), (3,), (2,)]
     [newest] = feed.recent(1)
     assert (newest.table, newest.event, newest.text) == ("orders", Event.INSERT, "orders: row 4 was added")
@@ -492,7 +492,7 @@ def test_items_can_be_read_in_python_and_hold_the_key_of_their_row(comms):
         feed.selected = nothing
         assert feed.selected_item is None
     feed.limit = 1
-    wait_until(lambda: len(page.rows(feed.feed)) == 1, 5, "the smaller log")
+    wait_until(lambda: len(page.rows(feed.feed)) == 1, 10, "the smaller log")
     assert [item.key for item in feed.recent()] == [(4,)]
     feed.close()
 

@@ -30,7 +30,7 @@ from livewidgets.widgets.lease import Borrowed
 from livewidgets.widgets.live_figure import LiveFigure
 from livewidgets.widgets.live_figure_looks import DARK, LIGHT
 from livewidgets.widgets.live_figure_picture import MOST_POINTS, Pictures, thinned
-from livewidgets.widgets.live_figure_pulse import MOST, Pulse
+from livewidgets.widgets.live_figure_pulse import Pulse
 from livewidgets.widgets.window_feed_data import Reading
 from livewidgets.widgets.window_feed_marks import Marks
 from livewidgets.widgets.window_feed_names import Names
@@ -71,7 +71,8 @@ def make(table):
         figure = LiveFigure(table, **(OPTIONS | options))
         made.append(figure)
         figure._view_count = 1  # as a page sets it that shows it
-        wait_until(lambda: figure._picture is not None, 10, "the first picture")
+        # Drawn, and not only about to be: another thread draws it.
+        wait_until(lambda: figure._pulse.drawn >= 1, 10, "the first picture")
         return figure
 
     yield make
@@ -84,7 +85,10 @@ def shown(figure) -> dict[str, list[float]]:
     found = {}
     for mark in figure._parts._data:
         if mark.visible:
-            for name, values in zip(mark.labels, np.atleast_2d(mark.y), strict=True):
+            names, series = mark.labels, np.atleast_2d(mark.y)
+            if len(names) != len(series):
+                return {}  # another thread is at it: the numbers are in, the names are not
+            for name, values in zip(names, series, strict=True):
                 found[name] = [value for value in values if value and not math.isnan(value)]
     return found
 
@@ -138,7 +142,7 @@ def test_the_axis_begins_at_0_unless_there_is_less(make, table):
     assert figure._parts.y.min == 0
     on_io(table.put, {"id": 7, "created_at": ago(), "n": -3})
     wait_until(lambda: shown(figure) == {"min(n)": [-3]}, 10, "the value")
-    assert figure._parts.y.min is None
+    wait_until(lambda: figure._parts.y.min is None, 10, "the axis")
 
 
 def test_the_brush_and_the_range_are_one(make):
@@ -197,14 +201,14 @@ def test_what_cannot_be_drawn_is_said_at_once(table):
 def test_nothing_is_left_of_it(make, table):
     make(by="status", thresholds=[1], annotations=[]).close()
     gc.collect()
-    before, threads = len(_instances), threading.active_count()
+    before, threads = len(_instances), set(threading.enumerate())
     for kind in ("line", "stacked") * 10:
         figure = make(by="status", thresholds=[1, 2], annotations=[], kind=kind)
         figure.close()
         figure.close()
     wait_until(lambda: table.taps == 0, 10, "the taps")
     assert len(_instances) == before
-    assert threading.active_count() == threads
+    assert set(threading.enumerate()) <= threads
     assert "closed" in repr(figure)
     on_io(table.put, {"id": 7, "created_at": ago(), "status": "a"})
 
@@ -251,14 +255,16 @@ async def test_a_busy_kernel_is_asked_for_one_picture_and_the_newest_counts(tabl
     pulse.close()
 
 
-def test_what_takes_long_to_draw_is_drawn_seldom(table, comms, monkeypatch):
+@pytest.mark.parametrize(("most", "pause"), [(600.0, 9 * 30.0), (100.0, 100.0)])
+def test_what_takes_long_to_draw_is_drawn_seldom(table, comms, monkeypatch, most, pause):
+    monkeypatch.setattr(pulse_module, "MOST", most)
     clock = iter(range(0, 10_000, 30))
     set_clocks(monkeypatch, pulse_module, perf_counter=lambda: next(clock))
     figure = LiveFigure(table, **OPTIONS)
     figure._view_count = 1
     loop = io_thread().loop
     wait_until(lambda: figure._pulse.drawn == 1, 10, "the first picture")
-    assert MOST - 2 < on_io(lambda: figure._pulse._next - loop.time()) <= MOST
+    assert pause - 60 < on_io(lambda: figure._pulse._next - loop.time()) <= pause
     figure.close()
 
 
@@ -283,7 +289,8 @@ def test_who_asks_for_its_numbers_begins_it_too(table, comms):
     figure.close()
 
 
-def test_while_nobody_looks_it_is_drawn_seldom_and_at_once_for_who_comes_back(make, table):
+def test_while_nobody_looks_it_is_drawn_seldom_and_at_once_for_who_comes_back(make, table, monkeypatch):
+    monkeypatch.setattr(pulse_module, "MOST", 600.0)  # no picture in the time that this takes
     figure = make()
     loop = io_thread().loop
     wait_until(lambda: figure._pulse.drawn == 1, 10, "the first picture")
@@ -292,7 +299,7 @@ def test_while_nobody_looks_it_is_drawn_seldom_and_at_once_for_who_comes_back(ma
     wait_until(lambda: figure._pulse.drawn == 2, 10, "the last picture before it is left alone")
     on_io(table.put, {"id": 10, "created_at": ago(), "status": "a"})
     late = on_io(lambda: figure._pulse._timer)
-    assert late.when() - loop.time() > MOST - 2
+    assert late.when() - loop.time() > 500
     figure._view_count = 1
     assert on_io(late.cancelled)
     wait_until(lambda: figure.to_pandas().to_numpy().sum() == 8, 10, "all that came meanwhile")

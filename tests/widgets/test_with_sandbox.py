@@ -135,7 +135,7 @@ def test_the_public_sees_masked_calls_with_their_names(sandbox, sandbox_db, camp
         )
         [row] = page.rows(tracker.feed).values()
         assert row["caller"] == "+1 ••• ••• 0001"
-        assert page.meta(tracker.feed)["state"] == "live"
+        wait_until(lambda: page.meta(tracker.feed).get("state") == "live", 20, "the tracker to be live")
         tracker.close()
     sandbox_db.execute("delete from calls where buyer_id = %s", [buyer])
     sandbox_db.execute("delete from buyers where id = %s", [buyer])
