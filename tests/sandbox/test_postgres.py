@@ -252,3 +252,24 @@ async def test_the_pool_outlives_a_restart(data: Path) -> None:
             assert time.monotonic() - started < 10
     finally:
         postgres.stop()
+
+
+async def test_the_pool_finds_one_dead_connection_and_makes_all_anew(
+    cluster_dsn: str, db: Connection
+) -> None:
+    ours = "from pg_stat_activity where application_name = 'livewidgets sandbox'"
+    async with Database(cluster_dsn) as database:
+        together = asyncio.Barrier(6)
+
+        async def use() -> None:
+            async with database.pool.connection():
+                await together.wait()
+
+        async with asyncio.timeout(30):
+            await asyncio.gather(*(use() for _ in range(6)))
+        db.execute(f"select pg_terminate_backend(pid) {ours}")
+        wait_until(lambda: db.execute(f"select {ours}").rowcount == 0, what="they are gone")
+        async with database.pool.connection() as connection:
+            await connection.execute("select")
+        # Each that is found dead makes the pool wait twice as long before it looks at the next.
+        assert database.pool.get_stats()["connections_lost"] == 1

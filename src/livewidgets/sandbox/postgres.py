@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Self
 
 import psycopg
@@ -32,6 +33,8 @@ class Database:
 
     def __init__(self, dsn: str, *, size: int = 12) -> None:
         self.dsn = dsn
+        #: When the pool's connections were last thrown away, by `time.monotonic`.
+        self._drained = 0.0
         self.pool: AsyncConnectionPool[AsyncConnection[TupleRow]] = AsyncConnectionPool(
             dsn,
             min_size=2,
@@ -40,7 +43,7 @@ class Database:
             name="sandbox",
             kwargs={"autocommit": True, "application_name": "livewidgets sandbox"},
             # After a restart of the database the pool would hand out dead connections: each is looked at first.
-            check=AsyncConnectionPool.check_connection,
+            check=self._check,
             reconnect_timeout=3600.0,
         )
 
@@ -52,6 +55,18 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.pool.close(timeout=1.0)
+
+    async def _check(self, connection: AsyncConnection[TupleRow]) -> None:
+        began = time.monotonic()
+        try:
+            await AsyncConnectionPool.check_connection(connection)
+        except psycopg.Error:
+            # Where one is dead the others are, as a rule. The pool would find that out one by one, and make its
+            # caller wait longer each time. Once is enough for all who found out together.
+            if began > self._drained:
+                self._drained = time.monotonic()
+                await self.pool.drain()
+            raise
 
     async def __aenter__(self) -> Self:
         return await self.open()
