@@ -173,7 +173,7 @@ class RecordingComm:
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxInfo]:
     """Give a backend of the test run's own, without traffic: a process with its own data."""
-    info = launch(tmp_path_factory.mktemp("sandbox"), traffic=False, exit_when_idle=600, timeout=60)
+    info = launch(tmp_path_factory.mktemp("sandbox"), traffic=False, exit_when_idle=3600, timeout=60)
     try:
         yield info
     finally:

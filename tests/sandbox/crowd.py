@@ -53,7 +53,10 @@ class Crowd:
         waiting.cancel()
 
     async def _listen(self, at: int, order: dict[str, Any]) -> None:
-        async with connect(self._url, compression=None, max_size=None, ping_interval=None) as socket:
+        # No limit to the opening: two hundred come at once, and the last waits for all the others.
+        async with connect(
+            self._url, compression=None, max_size=None, ping_interval=None, open_timeout=None
+        ) as socket:
             for number, text in enumerate(order["filters"]):
                 topic = f"realtime:{at}-{number}"
                 self._heard[topic] = []

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from livewidgets.sandbox.faults_frames import listener
 from livewidgets.sandbox.instance import SandboxInfo, is_held, running
 from tests.sandbox.cluster import wait_until
 
@@ -24,6 +25,16 @@ LIMIT = 60.0
 
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", "livewidgets", "sandbox", *arguments]
+
+
+@contextmanager
+def kept_port() -> Iterator[int]:
+    """A port for a sandbox that is started again and again: nobody else gets it while it does not run."""
+    with listener(0) as keeper:
+        port = keeper.getsockname()[1]
+        if sys.platform != "linux":
+            keeper.close()  # elsewhere a port is not lent to a second one while the first only holds it
+        yield port
 
 
 @contextmanager

@@ -40,9 +40,27 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.01)
 
 
+HELD = "from pg_stat_activity where wait_event = 'SyncRep'"
+
+
+async def commits_are_held(dsn: str, db: Connection) -> None:
+    """Wait until a commit waits for its standby: a process of its own has to take note of the setting first."""
+    writer = await psycopg.AsyncConnection.connect(dsn, autocommit=True)
+    held = False
+    while not held:
+        writing = asyncio.create_task(writer.execute("insert into nobody_hears values (1)"))
+        while not writing.done() and not held:
+            await asyncio.sleep(0.01)
+            # Cancelled, it no longer waits, and is committed all the same.
+            held = db.execute(f"select pg_cancel_backend(pid) {HELD}").rowcount == 1
+        await writing
+    await writer.close()
+
+
 async def test_a_change_is_visible_when_it_arrives(cluster_dsn: str, db: Connection):
     db.execute("drop table if exists slow")
     db.execute("create table slow (id int primary key)")
+    db.execute("create table nobody_hears (id int)")
     db.execute("alter publication supabase_realtime add table slow")
     # A commit that waits for a standby which does not exist is in the log, and nobody can see it.
     db.execute("alter system set synchronous_standby_names = 'nobody'")
@@ -63,12 +81,12 @@ async def test_a_change_is_visible_when_it_arrives(cluster_dsn: str, db: Connect
     ready = asyncio.Event()
     reader = asyncio.create_task(read())
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             await ready.wait()
+            await commits_are_held(cluster_dsn, db)
             writer = await psycopg.AsyncConnection.connect(cluster_dsn, autocommit=True)
             writing = asyncio.create_task(writer.execute("insert into slow values (1)"))
-            held = "select count(*) from pg_stat_activity where wait_event = 'SyncRep'"
-            await until(lambda: db.execute(held).fetchone() == (1,))
+            await until(lambda: db.execute(f"select {HELD}").rowcount == 1)
             # The log's end has been read, the change with it, and it was kept back.
             flushed = "select pg_current_wal_flush_lsn() <= max(sent_lsn) from pg_stat_replication"
             await until(lambda: db.execute(flushed).fetchone() == (True,))
@@ -82,5 +100,5 @@ async def test_a_change_is_visible_when_it_arrives(cluster_dsn: str, db: Connect
         db.execute("select pg_reload_conf()")
         await stream.close()
         await reader
-        db.execute("drop table slow")
+        db.execute("drop table slow, nobody_hears")
     assert arrived == [True]

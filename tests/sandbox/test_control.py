@@ -25,7 +25,7 @@ def busy(tmp_path_factory):
 
 def post(info: SandboxInfo, body: bytes, key: str) -> httpx.Response:
     return httpx.post(
-        f"{info.url}/sandbox/v1/traffic", content=body, headers={"apikey": key}, trust_env=False
+        f"{info.url}/sandbox/v1/traffic", content=body, headers={"apikey": key}, trust_env=False, timeout=30
     )
 
 
@@ -44,13 +44,14 @@ def test_it_is_paused_resumed_and_played_otherwise(busy):
         assert db.execute(count).fetchone() == before
         assert resume(busy)["state"] == "playing"
         wait_until(lambda: db.execute(count).fetchone()[0] > before[0] + 100)
+        play(busy, speed=1)  # the tests that follow want answers, and no load
 
 
 def test_only_the_service_key_controls_it(busy):
     for key in ("", "nonsense", busy.anon_key, busy.manager_token):
         assert post(busy, b'{"state": "paused"}', key).status_code == 401
     bearer = {"authorization": f"Bearer {busy.service_key}"}
-    answer = httpx.get(f"{busy.url}/sandbox/v1/traffic", headers=bearer, trust_env=False)
+    answer = httpx.get(f"{busy.url}/sandbox/v1/traffic", headers=bearer, trust_env=False, timeout=30)
     assert answer.json()["state"] == "playing"
 
 
@@ -112,5 +113,7 @@ def test_who_is_connected_is_counted(busy):
 
 def test_only_the_service_key_counts_who_is_connected(busy):
     for key in ("", busy.anon_key, busy.manager_token):
-        answer = httpx.get(f"{busy.url}/sandbox/v1/clients", headers={"apikey": key}, trust_env=False)
+        answer = httpx.get(
+            f"{busy.url}/sandbox/v1/clients", headers={"apikey": key}, trust_env=False, timeout=30
+        )
         assert answer.status_code == 401

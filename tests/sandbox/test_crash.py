@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -15,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import psycopg
+import pytest
 
 from livewidgets.live.client import Live
 from livewidgets.live.timings import Timings
 from livewidgets.sandbox.instance import SandboxInfo, running
 from livewidgets.sandbox.launcher import pause
 from tests.sandbox.cluster import wait_until
-from tests.sandbox.processes import LIMIT, command, postmaster
+from tests.sandbox.processes import LIMIT, command, kept_port, postmaster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ KILLS = 20
 SEED = 20_241
 #: Seconds after its start at which one is killed, at most: half of them fall into the start itself.
 LATEST = 1.2
-QUICK = Timings(open=3, heartbeat=0.3, heartbeat_reply=1.0, rest_retry=0.1, table_retry=0.3)
+QUICK = Timings(open=3, heartbeat=0.3, heartbeat_reply=6.0, rest_retry=0.1, table_retry=0.3)
 TABLE = """
 create table if not exists ledger (id bigint primary key, note int not null);
 grant all on ledger to service_role;
@@ -145,14 +145,14 @@ def caught_up(info: SandboxInfo, ledger: LiveTable, calls: LiveTable) -> bool:
     )
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.fixture
+def port() -> Iterator[int]:
+    with kept_port() as port:
+        yield port
 
 
-def test_killed_at_twenty_moments_under_load(tmp_path: Path) -> None:
-    chance, data, port = random.Random(SEED), tmp_path / "data", free_port()
+def test_killed_at_twenty_moments_under_load(tmp_path: Path, port: int) -> None:
+    chance, data = random.Random(SEED), tmp_path / "data"
     process = start(data, port)
     info = ready(process, data)
     with psycopg.connect(info.dsn, autocommit=True) as db:
@@ -178,11 +178,11 @@ def test_killed_at_twenty_moments_under_load(tmp_path: Path) -> None:
                         there = rows(info, "select id, note from ledger")
                         assert {row: note for row, note in known.items() if there.get(row, -1) < note} == {}
                 info = ready(process, data)
+                wait_until(lambda: len(load.acknowledged) > 500, LIMIT, "it is under load")
             there = rows(info, "select id, note from ledger")
             missing = {row: note for row, note in load.acknowledged.items() if there.get(row, -1) < note}
             assert missing == {}
             assert load.refused == []
-            assert len(load.acknowledged) > 500
             assert started_again >= KILLS // 3, "else the load met no running sandbox"
             pause(info)
             wait_until(lambda: caught_up(info, ledger, calls), LIMIT, "subscribers see what a select sees")

@@ -210,18 +210,24 @@ async def test_a_throttle_lets_so_much_through_and_no_more():
         assert await answer(websocket, "again") == "again"
 
 
+async def part_of_the_answer(proxy):
+    async with asyncio.timeout(10):
+        while not any(pipe._is_torn for pipe in proxy._pipes):  # noqa: ASYNC110 - the proxy tells nobody
+            await asyncio.sleep(0.005)
+
+
 async def test_nothing_falls_into_the_middle_of_a_frame():
     async with echo_through_a_proxy() as (proxy, url), connect(url) as websocket:
         assert await answer(websocket) == "hello"
         proxy.throttle(40_000)
         await websocket.send("x" * 20_000)
-        await asyncio.sleep(0.7)  # half of the answer is on its way
+        await part_of_the_answer(proxy)
         proxy.send_garbage(1)
         async with asyncio.timeout(5):
             assert await websocket.recv() == "x" * 20_000
             assert isinstance(await websocket.recv(), str)
         await websocket.send("y" * 20_000)
-        await asyncio.sleep(0.7)
+        await part_of_the_answer(proxy)
         proxy.reset_connections(1012)
         await asyncio.wait_for(websocket.wait_closed(), 5)
         assert websocket.close_code == 1006, "a close frame there would be read as part of the message"
@@ -271,15 +277,15 @@ async def test_answers_to_joins_come_late_and_nothing_else_does():
         '["2","2","b","phx_join",{"x":"phx_reply"}]',
     ]
     async with echo_through_a_proxy() as (proxy, url), connect(url) as websocket:
-        proxy.answer_joins_late(0.2)
+        proxy.answer_joins_late(3)
         began = time.monotonic()
         for join in joins:
             await websocket.send(join)
         for number in range(3):
             assert await answer(websocket, f"meanwhile {number}") == f"meanwhile {number}"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert [await websocket.recv(), await websocket.recv()] == joins
-        assert time.monotonic() - began >= 0.2
+        assert time.monotonic() - began >= 3
         proxy.restore()
         assert await answer(websocket, joins[0]) == joins[0]
 

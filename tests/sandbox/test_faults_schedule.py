@@ -18,12 +18,12 @@ from livewidgets.sandbox import launcher
 from livewidgets.sandbox.faults import FaultProxy
 from livewidgets.sandbox.faults_schedule import KINDS, Fault, Schedule
 from livewidgets.testing import ManualClock, wait_until
-from tests.sandbox.processes import LIMIT
+from tests.sandbox.processes import LIMIT, kept_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-QUICK = Timings(open=3, heartbeat=0.3, heartbeat_reply=1.0, rest_retry=0.1, table_retry=0.3, audit=1.0)
+QUICK = Timings(open=3, heartbeat=0.3, heartbeat_reply=6.0, rest_retry=0.1, table_retry=0.3, audit=1.0)
 
 
 class Noting:
@@ -75,15 +75,16 @@ def test_a_fault_that_is_not_there() -> None:
 @pytest.fixture(scope="module")
 def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[launcher.SandboxInfo]:
     data = tmp_path_factory.mktemp("faults")
-    info = launcher.launch(data, traffic=False, exit_when_idle=300, timeout=LIMIT)
-    yield info
-    now = launcher.running(data)
+    with kept_port() as port:
+        info = launcher.launch(data, port=port, traffic=False, exit_when_idle=300, timeout=LIMIT)
+        yield info
+    now = launcher.SandboxInfo.read(data)
     assert now is not None
     launcher.stop(now)
 
 
 def rows(data: Any) -> list[Any]:
-    now = launcher.running(data)
+    now = launcher.SandboxInfo.read(data)
     assert now is not None
     with psycopg.connect(now.dsn) as db:
         return sorted(db.execute("select id, title from todos").fetchall())

@@ -14,6 +14,7 @@ import pytest
 
 from livewidgets.errors import PortInUseError, SandboxStartError
 from livewidgets.sandbox.launcher import launch, running
+from tests.sandbox.cluster import wait_until
 from tests.sandbox.processes import LIMIT, stop
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def test_several_at_once_get_the_same_one(data: Path) -> None:
     again = launch(data)
     assert again.pid == found[0].pid
     assert not again.started
-    assert running(data) == again
+    assert wait_until(lambda: running(data), LIMIT, "it answers") == again
     assert os.getsid(again.pid) != os.getsid(0), "Ctrl-C here does not reach it"
     log = (data / "sandbox.log").read_text()
     for secret in (again.anon_key, again.service_key, again.manager_token, again.dsn):
@@ -60,8 +61,7 @@ def test_it_outlives_the_one_who_started_it(data: Path) -> None:
     )
     assert result.stderr == ""
     assert psutil.pid_exists(int(result.stdout))
-    info = running(data)
-    assert info is not None
+    info = wait_until(lambda: running(data), LIMIT, "it answers")
     assert info.pid == int(result.stdout)
 
 

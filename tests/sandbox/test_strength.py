@@ -193,7 +193,7 @@ def test_a_killed_sandbox_leaves_no_slot_behind(cluster_dsn: str, db: Connection
     for _ in range(2):
         with sandbox(tmp_path / "data", "--no-traffic", env=environment) as (process, info):
             wait_until(info.answers, what="it answers")
-            assert db.execute(slots).rowcount == 1
+            wait_until(lambda: db.execute(slots).rowcount == 1, what="its slot is the only one")
             process.kill()
             process.wait()
         wait_until(lambda: db.execute(slots).rowcount == 0, what="the slot is gone")

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["cluster_dsn", "db"]
 
 
+TRAFFIC = "from pg_stat_activity where application_name = 'livewidgets sandbox: traffic'"
+
+
 class _Playing:
     """A story that is played; at the end the player must have been alive, and stop at once."""
 
@@ -45,6 +48,8 @@ async def until(db: Connection, query: str, limit: float = 20.0) -> Any:
 @pytest.fixture
 def stage(db: Connection) -> Iterator[Connection]:
     yield db
+    # What it was about to commit when it was ended.
+    wait_until(lambda: db.execute(f"select {TRAFFIC}").rowcount == 0, what="the traffic's connection ends")
     for table in ("bids", "calls", "alerts", "payments"):
         db.execute(f"delete from {table}")
 
@@ -98,9 +103,14 @@ async def test_a_new_start_closes_what_the_last_left_and_goes_on(cluster_dsn: st
 
 async def test_what_the_last_run_paused_and_fired_is_resolved(cluster_dsn: str, stage: Connection) -> None:
     open_alerts = "select from alerts where resolved_at is null and rule not in ('payment confirmed', 'payment disputed')"
-    async with _Playing(cluster_dsn, speed=300.0, scenario="outage"):
-        await until(stage, f"{open_alerts} and rule = 'unanswered calls'")
-    assert stage.execute("select from campaigns where status = 'paused'").rowcount
+    async with _Playing(cluster_dsn, speed=300.0, scenario="outage") as traffic:
+        while True:
+            await until(stage, f"{open_alerts} and rule = 'unanswered calls'")
+            await traffic.set(replace(traffic.pace, state="paused"))
+            # A campaign's pause lasts less than a second here: it may be over already, and there are more to come.
+            if stage.execute("select from campaigns where status = 'paused'").rowcount:
+                break
+            await traffic.set(replace(traffic.pace, state="playing"))
     old = stage.execute("select id from alerts").fetchall()
     async with _Playing(cluster_dsn, speed=0.001):
         await until(stage, "select from campaigns where status = 'paused' having count(*) = 0")
@@ -149,15 +159,17 @@ def test_a_pace_that_cannot_be(pace: dict[str, Any]) -> None:
 
 
 async def test_rows_deleted_under_its_feet_do_not_stop_it(cluster_dsn: str, stage: Connection) -> None:
-    async with _Playing(cluster_dsn, speed=100.0):
+    async with _Playing(cluster_dsn, speed=100.0) as traffic:
         await until(stage, "select from calls having count(*) > 100")
         for query in (
             "delete from calls",
             "delete from targets where campaign_id = (select id from campaigns order by name limit 1)",
-            "select pg_terminate_backend(pid) from pg_stat_activity where application_name like '%traffic'",
         ):
-            # In a thread: the traffic may hold a lock, and needs the loop to let it go.
+            # In the middle of a transaction of the traffic's the two might wait for each other's rows.
+            await traffic.set(replace(traffic.pace, state="paused"))
             await asyncio.to_thread(stage.execute, query)
+            await traffic.set(replace(traffic.pace, state="playing"))
+        stage.execute(f"select pg_terminate_backend(pid) {TRAFFIC}")
         await until(stage, "select from calls having count(*) > 100")
     stage.execute("delete from sandbox.notes where name = 'base'")
     await asyncio.to_thread(seed_base, cluster_dsn)

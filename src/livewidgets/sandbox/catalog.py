@@ -214,9 +214,12 @@ class Catalog:
 
     async def snapshot(self) -> Snapshot:
         """Return the current reading; a new one when DDL has happened since."""
-        if self._snapshot is not None and not self._stale:
-            return self._snapshot
-        return await self.fresh()
+        if self._snapshot is None or self._stale:
+            return await self.fresh()
+        if self._reading is not None and not self._reading.done():
+            # It has begun after the last DDL that we know of: what was read before it is old.
+            return await asyncio.shield(self._reading)
+        return self._snapshot
 
     async def fresh(self) -> Snapshot:
         """Read again, now. Callers that wait at the same time share one reading."""
@@ -255,6 +258,14 @@ class Catalog:
     async def _read(self) -> Snapshot:
         # Before reading: DDL that comes while we read must not be taken for read.
         self._stale = False
+        try:
+            self._snapshot = await self._query()
+        except BaseException:
+            self._stale = True
+            raise
+        return self._snapshot
+
+    async def _query(self) -> Snapshot:
         async with self._database.pool.connection() as connection, connection.transaction():
             await connection.execute("set transaction isolation level repeatable read, read only")
             tables = await (await connection.execute(_TABLES, [PUBLICATION])).fetchall()
@@ -263,7 +274,7 @@ class Catalog:
         by_table: dict[int, dict[str, TableColumn]] = {}
         for oid, *column in columns:
             by_table.setdefault(oid, {})[column[0]] = TableColumn(*column)
-        self._snapshot = Snapshot(
+        return Snapshot(
             tables={
                 (schema, name): Table(
                     oid, schema, name, tuple(key), by_table.get(oid, {}), secured, published, comment
@@ -272,7 +283,6 @@ class Catalog:
             },
             types={row[0]: _type(row) for row in types},
         )
-        return self._snapshot
 
     async def _listen(self) -> None:
         while True:

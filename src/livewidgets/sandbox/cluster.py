@@ -83,9 +83,10 @@ class Cluster:
     @property
     def alive(self) -> bool:
         """Whether the postmaster runs."""
-        if self._child is not None and self._child.poll() is not None:
-            return False  # and with the poll it has left the process table
-        return self._process is not None and _runs(self._process)
+        runs = self._process is not None and _runs(self._process)
+        # Asked last: one that has ended is never called dead before the poll took it out of the process table.
+        ended = self._child is not None and self._child.poll() is not None
+        return runs and not ended
 
     def start(self) -> None:
         """Make the data directory where there is none, and start the postmaster or take over the running one."""

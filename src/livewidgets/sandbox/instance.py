@@ -79,8 +79,8 @@ class SandboxInfo:
         except (OSError, ValueError, TypeError):
             return None
 
-    def answers(self, timeout: float = 2.0) -> bool:
-        """Ask whether it answers at its address."""
+    def answers(self, timeout: float = 10.0) -> bool:
+        """Ask whether it answers at its address. A busy one may take its time; where none is, that shows at once."""
         request = urllib.request.Request(f"{self.url}/health")  # noqa: S310 - our own loopback address
         # Never through a proxy that the environment names: it is on this machine.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

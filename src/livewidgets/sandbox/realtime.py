@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between looks at the clock.
 TICK = 0.5
+#: Seconds until the publication is looked at again when the database was away.
+LOOK_AGAIN = 0.5
 #: Seconds between two rounds against stored messages that are too old.
 FORGET_EVERY = 3600.0
 
@@ -212,9 +214,12 @@ class Realtime:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            with suppress(psycopg.Error, PoolTimeout, OSError):
-                told = await self.subscriptions.prepare_again(await self._catalog.snapshot())
-                self._announce(told)
+            try:
+                self._announce(await self.subscriptions.prepare_again())
+            except (psycopg.Error, PoolTimeout, OSError):
+                # The database is away: the change is still to be told when it is back.
+                await asyncio.sleep(LOOK_AGAIN)
+                self._changed.set()
 
     async def _forget(self) -> None:
         while True:

@@ -137,19 +137,22 @@ class Subscriptions:
         if not group.members:
             del self._groups[name]
 
-    async def prepare_again(self, snapshot: Snapshot) -> list[object]:
+    async def prepare_again(self) -> set[object]:
         """Find the tables of every group anew, if the publication has others now; returns the members to be told."""
-        published = snapshot.published
-        # Some may join while others are prepared.
-        while late := [group for group in self._groups.values() if group.published != published]:
+        while True:
+            snapshot = await self._catalog.snapshot()
+            # Again until none is left: some may join while others are prepared.
+            late = [group for group in self._groups.values() if group.published != snapshot.published]
+            if not late:
+                break
             for group in late:
                 try:
                     await self._prepare(group, snapshot)
                 except BindingError:
-                    group.watches, group.published = {}, published
+                    group.watches, group.published = {}, snapshot.published
                 self._interest = None
-        told = [member for member, heard in self._published_to.items() if heard != published]
-        self._published_to.update(dict.fromkeys(told, published))
+        told = {member for member, heard in self._published_to.items() if heard != snapshot.published}
+        self._published_to.update(dict.fromkeys(told, snapshot.published))
         return told
 
     async def _prepare(self, group: Group, snapshot: Snapshot) -> None:

@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import psycopg
@@ -20,11 +21,19 @@ from starlette.applications import Starlette
 
 from livewidgets.sandbox import schema
 from livewidgets.sandbox.app import AppOptions, create_app, serve_options
+from livewidgets.sandbox.auth import Claims
+from livewidgets.sandbox.connection import PREFIX
+from livewidgets.sandbox.connection_effects import Channel
 from livewidgets.sandbox.keys import Keys
+from livewidgets.sandbox.phoenix import codec_for
 from livewidgets.sandbox.postgres import Database, Postgres
 from livewidgets.sandbox.wal import WalStream
 
 RECORDINGS = Path(__file__).parent / "recordings"
+PUBLISHED = """
+select prrelid::int8 from pg_publication_rel r join pg_publication p on p.oid = r.prpubid
+where p.pubname = 'supabase_realtime'
+"""
 
 
 class Server:
@@ -74,6 +83,22 @@ class Server:
     def call(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(20)
 
+    def catch_up(self, db: psycopg.Connection[Any]) -> None:
+        """Wait until it knows which tables are published, and has given out what was written before this call."""
+        self.call(self.app.state.realtime.streaming.wait())
+        published = {oid for (oid,) in db.execute(PUBLISHED)}
+        # A reading takes ten milliseconds, and is seldom needed.
+        if self.call(self.app.state.catalog.snapshot()).published != published:
+            self.call(self.app.state.catalog.fresh())
+        topic, heard = uuid4().hex, threading.Event()
+        channel = Channel(PREFIX + topic, topic, "", Claims("anon", "{}"), [])
+        rooms, codec = self.app.state.realtime.rooms, codec_for("1.0.0")
+        self._loop.call_soon_threadsafe(rooms.enter, channel, codec, lambda frame: heard.set())
+        # The stream keeps the order: when this one comes, all that was written before has come.
+        db.execute("select realtime.send('{}', 'e', %s, false)", [topic])
+        assert heard.wait(20), "the stream of changes does not get on"
+        self._loop.call_soon_threadsafe(rooms.leave, channel)
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
@@ -114,10 +139,14 @@ def server(cluster: Cluster) -> Iterator[Server]:
 
 
 @pytest.fixture
-def db(cluster: Cluster) -> Iterator[psycopg.Connection[Any]]:
-    """The superuser's connection, in autocommit mode; the recordings' tables are empty."""
+def db(cluster: Cluster, server: Server) -> Iterator[psycopg.Connection[Any]]:
+    """The superuser's connection, in autocommit mode; the recordings' tables are empty.
+
+    The server is done with what earlier tests did: their rows and their DDL are not told to who joins now.
+    """
     with psycopg.connect(cluster.dsn, autocommit=True) as connection:
         connection.execute("truncate todos, kitchen, nopk, secrets restart identity")
+        server.catch_up(connection)
         yield connection
 
 
@@ -125,5 +154,5 @@ def db(cluster: Cluster) -> Iterator[psycopg.Connection[Any]]:
 async def rest(server: Server) -> AsyncIterator[httpx.AsyncClient]:
     """A plain HTTP client with the anon key."""
     headers = {"apikey": server.keys.anon_key, "authorization": f"Bearer {server.keys.anon_key}"}
-    async with httpx.AsyncClient(base_url=f"{server.url}/rest/v1", headers=headers) as client:
+    async with httpx.AsyncClient(base_url=f"{server.url}/rest/v1", headers=headers, timeout=30) as client:
         yield client

@@ -25,6 +25,10 @@ Frame = dict[str, Any]
 Record = dict[str, Any]
 #: Strings in the recordings are cut here.
 CUT = 120
+#: Seconds that tokens last which ended while it was recorded: more than a test takes, and less than until a socket is
+#: idle.
+SHORT_LIFE = 40.0
+AGO = re.compile(r"expired \d+ seconds ago")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LONG = re.compile(r"\.\.\.<(\d+) characters in all>$")
 
@@ -196,7 +200,7 @@ class Replay:
         return json.dumps(_whole(frame) if record.get("trimmed") else frame)
 
     def _fresh(self, token: str, record: Record, topic: str) -> str:
-        """The same claims, signed with this server's secret and as far from their end as they were then."""
+        """The same claims, signed with this server's secret and, but for `SHORT_LIFE`, as far from their end."""
         if self._token is not None:
             token = self._token(topic, token)
         if token.count(".") != 2:
@@ -205,9 +209,9 @@ class Replay:
         claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
         if "iat" in claims:
             sent = datetime.fromisoformat(record["t"]).timestamp()
-            # A token that ends while the recording runs does so sooner here.
             left = claims["exp"] - sent
-            claims["exp"] = time.time() + (left / 5 if 0 < left < 60 else left)
+            # One that ends while the recording runs: here the server's clock has to be moved on for that.
+            claims["exp"] = time.time() + (SHORT_LIFE if 0 < left < SHORT_LIFE else left)
         secret = "x" * 64 if topic.endswith("badsig") else self._server.keys.secret
         return signed(secret, claims)
 
@@ -279,8 +283,10 @@ class Normal:
             }
         if isinstance(value, list):
             return [self._walk(inner) for inner in value]
-        if isinstance(value, str) and len(value) > CUT and "characters in all>" not in value:
-            return f"{value[:CUT]}...<{len(value)} characters in all>" if len(value) > 1000 else value
+        if isinstance(value, str):
+            value = AGO.sub("expired N seconds ago", value)
+            if len(value) > 1000 and "characters in all>" not in value:
+                return f"{value[:CUT]}...<{len(value)} characters in all>"
         return value
 
     def _name(self, key: str) -> str:

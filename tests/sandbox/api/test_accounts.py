@@ -25,7 +25,7 @@ PASSWORD = "a good password"
 @pytest.fixture
 async def auth(server: Server) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"apikey": server.keys.anon_key, **VERSION}
-    async with httpx.AsyncClient(base_url=f"{server.url}/auth/v1", headers=headers) as client:
+    async with httpx.AsyncClient(base_url=f"{server.url}/auth/v1", headers=headers, timeout=30) as client:
         yield client
 
 
@@ -33,7 +33,7 @@ async def auth(server: Server) -> AsyncIterator[httpx.AsyncClient]:
 async def admin(server: Server) -> AsyncIterator[httpx.AsyncClient]:
     key = server.keys.service_key
     headers = {"apikey": key, "authorization": f"Bearer {key}", **VERSION}
-    async with httpx.AsyncClient(base_url=f"{server.url}/auth/v1", headers=headers) as client:
+    async with httpx.AsyncClient(base_url=f"{server.url}/auth/v1", headers=headers, timeout=30) as client:
         yield client
 
 
@@ -248,7 +248,7 @@ async def test_who_may_not_ask(auth: httpx.AsyncClient, server: Server) -> None:
     session = await signed_up(auth)
     assert refusal(await auth.get("/admin/users", headers=bearer(session))) == (403, "not_admin")
     assert refusal(await auth.post("/logout?scope=x", headers=bearer(session))) == (400, "validation_failed")
-    async with httpx.AsyncClient(base_url=f"{server.url}/auth/v1") as client:
+    async with httpx.AsyncClient(base_url=f"{server.url}/auth/v1", timeout=30) as client:
         assert (await client.get("/settings")).status_code == 401
         assert (await client.get("/.well-known/jwks.json")).json() == {"keys": []}
 
@@ -337,7 +337,7 @@ async def test_a_buyer_sees_its_own_calls_and_bids_only(
         ("bids", buyers[0]),
     }
     async with httpx.AsyncClient(
-        base_url=f"{server.url}/rest/v1", headers={"apikey": server.keys.anon_key}
+        base_url=f"{server.url}/rest/v1", headers={"apikey": server.keys.anon_key}, timeout=30
     ) as rest:
         for table in ("calls", "bids"):
             rows = (await rest.get(f"/{table}?select=buyer_id", headers=bearer(session))).json()

@@ -14,6 +14,7 @@ and times are taken out. What remains different, each with its reason:
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,12 +24,11 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from livewidgets.sandbox.app import AppOptions
-from livewidgets.sandbox.realtime import RealtimeOptions
+from livewidgets.sandbox.connection import IDLE
 
 from .clients import Phoenix
 from .conftest import RECORDINGS, Cluster, Server
-from .replay import Frame, Record, Replay, in_turn, records, sign_for, signed
+from .replay import SHORT_LIFE, Frame, Record, Replay, in_turn, records, sign_for, signed
 
 Db = psycopg.Connection[Any]
 
@@ -145,8 +145,14 @@ async def test_types_to_the_letter(server: Server, db: Db) -> None:
     assert heard == wanted
 
 
-async def test_join_errors(server: Server, db: Db) -> None:
-    await same(Replay(server, "join_errors"), 33)
+async def test_join_errors(server: Server, db: Db, monkeypatch: pytest.MonkeyPatch) -> None:
+    realtime = server.app.state.realtime
+
+    def before(frame: Frame) -> None:
+        ends = frame.get("topic") == "realtime:exp" and frame["event"] == "system"
+        monkeypatch.setattr(realtime, "clock", (lambda: time.time() + SHORT_LIFE) if ends else time.time)
+
+    await same(Replay(server, "join_errors", before=before), 33)
 
 
 @pytest.mark.parametrize(("vsn", "least"), [("v1", 14), ("v2", 18)])
@@ -156,10 +162,13 @@ async def test_broadcast(server: Server, vsn: str, least: int) -> None:
 
     def batch() -> None:
         message = {"topic": "bc", "event": "rest", "payload": {"k": 1}}
-        assert httpx.post(api, json={"messages": [message]}, headers=headers).status_code == 202
+        assert httpx.post(api, json={"messages": [message]}, headers=headers, timeout=30).status_code == 202
 
     def single() -> None:
-        assert httpx.post(f"{api}/bc/events/single", json={"k": 2}, headers=headers).status_code == 202
+        assert (
+            httpx.post(f"{api}/bc/events/single", json={"k": 2}, headers=headers, timeout=30).status_code
+            == 202
+        )
 
     def cue(frame: Frame) -> bool:
         if "binary" in frame:
@@ -224,12 +233,14 @@ async def test_limits(server: Server) -> None:
     await same(replay, 78)
 
 
-async def test_idle(cluster: Cluster) -> None:
-    server = Server(cluster.dsn, cluster.keys, AppOptions(realtime=RealtimeOptions(idle=1.0))).start()
-    try:
-        await same(Replay(server, "idle"), 2)
-    finally:
-        server.stop()
+async def test_idle(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    realtime = server.app.state.realtime
+
+    def before(frame: Frame) -> None:
+        if "close" in frame:
+            monkeypatch.setattr(realtime, "clock", lambda: time.time() + IDLE)
+
+    await same(Replay(server, "idle", before=before), 2)
 
 
 async def test_db_kill(server: Server, db: Db) -> None:
@@ -325,4 +336,4 @@ async def test_conn_errors(server: Server, key: str, vsn: str, status: int, body
 
 
 def test_health(server: Server) -> None:
-    assert httpx.get(f"{server.url}/health").json() == {"status": "ok"}
+    assert httpx.get(f"{server.url}/health", timeout=30).json() == {"status": "ok"}

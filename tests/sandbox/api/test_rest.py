@@ -223,7 +223,7 @@ async def test_the_words_of_some_errors(rest: httpx.AsyncClient, db: Db) -> None
 
 
 async def test_keys_and_tokens(server: Server) -> None:
-    async with httpx.AsyncClient(base_url=f"{server.url}/rest/v1") as client:
+    async with httpx.AsyncClient(base_url=f"{server.url}/rest/v1", timeout=30) as client:
         anon = {"apikey": server.keys.anon_key}
         answer = await client.get("/todos")
         assert answer.status_code == 401
@@ -337,7 +337,7 @@ async def test_a_role_reads_and_writes_what_it_may(server: Server, db: Db) -> No
     user = server.keys.sign({"role": "authenticated", "sub": owner})
     wanted: dict[str, list[int]] = {server.keys.anon_key: [], user: [1], server.keys.service_key: [1, 2]}
     async with httpx.AsyncClient(
-        base_url=f"{server.url}/rest/v1", headers={"apikey": server.keys.anon_key}
+        base_url=f"{server.url}/rest/v1", headers={"apikey": server.keys.anon_key}, timeout=30
     ) as client:
         for token, ids in wanted.items():
             answer = await client.get("/secrets?order=id", headers={"authorization": f"Bearer {token}"})
@@ -543,7 +543,7 @@ async def test_heads_and_options(rest: httpx.AsyncClient, db: Db) -> None:
 async def test_a_key_that_is_no_jwt_is_no_bearer(server: Server, db: Db) -> None:
     keys = server.keys
     db.execute("insert into secrets (id) values (1)")
-    async with httpx.AsyncClient(base_url=f"{server.url}/rest/v1") as client:
+    async with httpx.AsyncClient(base_url=f"{server.url}/rest/v1", timeout=30) as client:
 
         async def rows(key: str, token: str | None = None) -> httpx.Response:
             more = {"authorization": f"Bearer {token}"} if token else {}
@@ -565,7 +565,7 @@ async def test_a_key_that_is_no_jwt_is_no_bearer(server: Server, db: Db) -> None
 async def test_no_text_of_a_token_or_account_becomes_sql(server: Server, db: Db, text: str) -> None:
     db.execute("insert into todos (title) values ('kept')")
     headers = {"apikey": server.keys.service_key, "authorization": f"Bearer {server.keys.service_key}"}
-    async with httpx.AsyncClient(base_url=server.url, headers=headers) as client:
+    async with httpx.AsyncClient(base_url=server.url, headers=headers, timeout=30) as client:
         for claims in (
             {"role": text},
             {"role": "authenticated", "sub": text, "app_metadata": {"buyer_id": text}},

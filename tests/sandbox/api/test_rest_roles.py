@@ -67,7 +67,7 @@ def claims_of(visitor: str, buyer: str) -> dict[str, Any]:
 @pytest.fixture
 async def client(server: Server) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"apikey": server.keys.anon_key}
-    async with httpx.AsyncClient(base_url=f"{server.url}/rest/v1", headers=headers) as client:
+    async with httpx.AsyncClient(base_url=f"{server.url}/rest/v1", headers=headers, timeout=30) as client:
         yield client
 
 

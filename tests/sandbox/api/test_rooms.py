@@ -178,8 +178,12 @@ async def test_a_trigger_tells_of_rows(server: Server, db: Db, policies: None) -
 
 
 async def test_stored_messages_are_replayed_once(server: Server, db: Db, policies: None) -> None:
-    for number in range(30):
-        db.execute("select realtime.send(jsonb_build_object('n', %s::int), 'e', 'a')", [number])
+    async with Phoenix(server) as present:
+        await enter(present, "a", member(server, "a"))
+        for number in range(30):
+            db.execute("select realtime.send(jsonb_build_object('n', %s::int), 'e', 'a')", [number])
+        # They have been given out, so who enters now gets none but stored ones.
+        assert [(await present.frame())["payload"]["payload"]["n"] for _ in range(30)] == list(range(30))
     now = int(time.time() * 1000)
     async with Phoenix(server) as phoenix:
         for replay in ({"since": "x"}, {"since": 10**18}, {"since": now, "limit": "y"}):
@@ -203,7 +207,9 @@ async def test_http_broadcasts_are_checked(server: Server, policies: None) -> No
     root = "/realtime/v1/api/broadcast"
     token = {"authorization": f"Bearer {member(server, 'a/b')}"}
     async with (
-        httpx.AsyncClient(base_url=server.url, headers={"apikey": server.keys.anon_key}) as client,
+        httpx.AsyncClient(
+            base_url=server.url, headers={"apikey": server.keys.anon_key}, timeout=30
+        ) as client,
         Phoenix(server) as phoenix,
         connect(server.socket_url(vsn="2.0.0")) as second,
     ):

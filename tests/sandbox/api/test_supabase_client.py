@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The '.*' parameter is deprecated
 @asynccontextmanager
 async def connected(server: Server, key: str) -> AsyncIterator[AsyncClient]:
     # An HTTP client of ours: after a sign-in the client drops the one it made itself, unclosed.
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=30) as http:
         client = await acreate_client(server.url, key, AsyncClientOptions(httpx_client=http))
         yield client
         await client.realtime.close()
@@ -93,9 +93,9 @@ async def test_a_subscription_hears_of_changes(client: AsyncClient, db: psycopg.
     channel.on_postgres_changes("*", heard.put_nowait, table="todos", schema="public")
     channel.on_system(lambda payload: ready.set())
     await channel.subscribe()
-    await asyncio.wait_for(ready.wait(), 5)
+    await asyncio.wait_for(ready.wait(), 30)
     await client.table("todos").insert({"title": "x"}).execute()
-    change = await asyncio.wait_for(heard.get(), 5)
+    change = await asyncio.wait_for(heard.get(), 30)
     assert change["data"]["record"]["title"] == "x"
     await client.remove_channel(channel)
 
