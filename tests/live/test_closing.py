@@ -19,7 +19,7 @@ from livewidgets.core.mutation import MutationState
 from livewidgets.live import client
 from livewidgets.live.client import Live
 from livewidgets.sandbox.faults import FaultProxy
-from tests.live.conftest import Table, eventually
+from tests.live.conftest import IMPATIENT, Table, eventually, held_back
 
 MakeTable = Callable[..., Table]
 OpenLive = Callable[..., Live]
@@ -32,6 +32,7 @@ LIMIT = 60
 
 @contextmanager
 def one_is_dropped(said: str) -> Iterator[None]:
+    gc.collect()  # what others have left is not told of in here
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
@@ -68,6 +69,7 @@ def test_what_is_dropped_after_its_connection_was_closed_is_no_matter(open_live:
     live = open_live()
     table, room = live.table("calls").ready(), live.channel("late")
     live.close()
+    gc.collect()  # what others have left is not told of in here
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         del table, room
@@ -75,6 +77,7 @@ def test_what_is_dropped_after_its_connection_was_closed_is_no_matter(open_live:
     assert caught == []
 
 
+@pytest.mark.usefixtures("patient_close")
 @pytest.mark.parametrize("closed", ["the connection", "the table and the connection"])
 def test_what_is_being_written_at_the_close_is_written(
     open_live: OpenLive, proxy: FaultProxy, make_table: MakeTable, closed: str
@@ -92,6 +95,7 @@ def test_what_is_being_written_at_the_close_is_written(
     assert data.rows("title") == [("after",)]
 
 
+@pytest.mark.usefixtures("patient_close")
 def test_nothing_of_a_connection_outlives_its_close(
     open_live: OpenLive, proxy: FaultProxy, make_table: MakeTable
 ) -> None:
@@ -111,10 +115,11 @@ def test_nothing_of_a_connection_outlives_its_close(
     eventually(lambda: proxy.connections == 0)
 
 
+@pytest.mark.usefixtures("patient_close")
 def test_closing_while_a_silent_peer_is_being_given_up_leaves_no_socket(
     open_live: OpenLive, proxy: FaultProxy, make_table: MakeTable
 ) -> None:
-    live = open_live(url=proxy.url)
+    live = open_live(url=proxy.url, timings=IMPATIENT)
     live.table(make_table().name).ready()
     upstream = live._upstream
     wire = upstream._wire
@@ -123,29 +128,32 @@ def test_closing_while_a_silent_peer_is_being_given_up_leaves_no_socket(
     transport = wire._client._ws_connection.transport
     proxy.stall()
     # It was found to be silent, and is asked to take part in closing, to which it will not answer either.
-    eventually(lambda: upstream._wire is None)
+    eventually(lambda: upstream._wire is None, limit=30)
     assert not transport.is_closing()
     live.close()
     assert transport.is_closing()
     assert upstream.thread.run(others()) == []
 
 
+@pytest.mark.usefixtures("patient_close")
 def test_a_close_that_nobody_waits_for_any_longer_goes_on_to_its_end(
-    open_live: OpenLive, proxy: FaultProxy, make_table: MakeTable, monkeypatch: pytest.MonkeyPatch
+    open_live: OpenLive, sandbox: Any, make_table: MakeTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = make_table()
     data.run("insert into {} (id, title) values (1, 'before')")
-    live = open_live(url=proxy.url)
+    # A statement of a user may wait for a row for 8 s, one of anybody for 3 s.
+    live = open_live(token=sandbox.manager_token)
     table = live.table(data.name).ready()
     upstream = live._upstream
     wire = upstream._wire
     assert wire is not None
     monkeypatch.setattr(client, "_CLOSE_LIMIT", 0.05)
-    proxy.delay(0.2)
-    mutation = table.update(1, {"title": "after"})
-    live.close()
-    assert not mutation.settled
-    eventually(lambda: upstream.thread.run(others()) == [])
+    with held_back(data, "select 1 from {} where id = 1 for update") as rival:
+        mutation = table.update(1, {"title": "after"})
+        live.close()
+        assert not mutation.settled
+        rival.commit()
+    eventually(lambda: upstream.thread.run(others()) == [], limit=30)
     assert data.rows("title") == [("after",)]
     assert mutation.state in WRITTEN
     assert upstream._rest is not None

@@ -18,7 +18,7 @@ from livewidgets.errors import ClosedError, FilterError, NotPublishedError
 from livewidgets.live import hook as hook_module
 from livewidgets.live.client import Live
 from livewidgets.sandbox.faults import FaultProxy
-from tests.live.conftest import Table, eventually
+from tests.live.conftest import IMPATIENT, Table, eventually
 
 MakeTable = Callable[..., Table]
 OpenLive = Callable[..., Live]
@@ -95,7 +95,7 @@ async def test_iterating(live: Live, make_table: MakeTable) -> None:
 
 
 def test_an_outage_is_told_as_a_gap(open_live: OpenLive, proxy: FaultProxy, make_table: MakeTable) -> None:
-    live = open_live(url=proxy.url)
+    live = open_live(url=proxy.url, timings=IMPATIENT)
     data = make_table()
     seen: list[Change] = []
     gaps: list[Gap] = []
@@ -104,7 +104,7 @@ def test_an_outage_is_told_as_a_gap(open_live: OpenLive, proxy: FaultProxy, make
     for fault in (proxy.cut, proxy.stall, proxy.reset_connections):
         told, topics = len(gaps), sub._source.joiner.channel
         fault()
-        eventually(lambda was=topics: sub._source.joiner.channel is not was)
+        eventually(lambda was=topics: sub._source.joiner.channel is not was, limit=30)
         proxy.restore()
         live.retry_now()
         eventually(lambda was=told: len(gaps) > was)
@@ -181,7 +181,7 @@ def test_a_callback_that_raises_or_blocks(
         go_on.set()
         eventually(lambda: raised == [1, 2])
         eventually(lambda: gaps)
-        assert len(slow) + sum(gap.missed or 0 for gap in gaps) == 100
+        eventually(lambda: len(slow) + sum(gap.missed or 0 for gap in gaps) == 100)
         assert ids(slow) == list(range(1, len(slow) + 1))
     assert caplog.text.count("not reported again") == 1
     assert "left out" in caplog.text
@@ -215,6 +215,7 @@ def test_a_hook_that_is_dropped_is_cleaned_up(live: Live, make_table: MakeTable)
     data = make_table()
     sub = live.on("dropped", "*", print, table=data.name).ready()
     assert len(live._upstream.joiners) == 1
+    gc.collect()  # what others have left is not told of in here
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         del sub  # no collection is needed

@@ -13,6 +13,8 @@ from livewidgets.live.alerts import Alerts
 from livewidgets.live.client import Live
 from livewidgets.live.notification import Notification, NotificationState
 from livewidgets.live.notifications_buttons import NotificationAction
+from livewidgets.live.thread import io_thread
+from livewidgets.live.writes_mutation import Mutation
 from livewidgets.sandbox.faults import FaultProxy
 from tests.live.conftest import Table, eventually
 from tests.live.test_notifications import ALERTS, texts
@@ -39,9 +41,14 @@ def test_a_second_click_writes_nothing(live: Live, make_table: MakeTable) -> Non
         " 'begin new.version = old.version + 1; return new; end'"
     )
     data.run("create trigger raise before update on {} for each row execute function {}_raise()")
+
+    async def twice() -> tuple[Mutation, Mutation]:
+        # In one step of the thread that takes the answers: the first is still on its way.
+        return live.notifications.acknowledge(alert), live.notifications.acknowledge(alert)
+
     try:
-        first = live.notifications.acknowledge(alert)
-        assert live.notifications.acknowledge(alert) is first
+        first, second = io_thread().run(twice())
+        assert second is first
         eventually(lambda: first.state is MutationState.SYNCED)
         eventually(lambda: live.notifications.may_acknowledge(alert) is False)
         assert data.rows("version") == [(8,)]
@@ -197,11 +204,13 @@ def test_a_failed_write_is_told_once_with_its_reason(live: Live, make_table: Mak
     for _ in range(2):
         mutation = table.update(1, {"title": "bad"})
         eventually(lambda mutation=mutation: mutation.state is MutationState.REJECTED)
-    told = eventually(live.notifications.open)
-    assert [(one.type, one.title, one.count, one.duration) for one in told] == [
-        ("error", "A change was not saved", 2, None)
-    ]
-    assert "breaks the rule" in told[0].text
+    wanted = [("error", "A change was not saved", 2, None)]
+
+    def told() -> list[tuple[Any, ...]]:
+        return [(one.type, one.title, one.count, one.duration) for one in live.notifications.open()]
+
+    eventually(lambda: told() == wanted)
+    assert "breaks the rule" in live.notifications.open()[0].text
     second.close()
     assert live._upstream.write_listeners == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import threading
 import time
@@ -15,13 +16,20 @@ import pytest
 from livewidgets.core.change import Patch
 from livewidgets.core.connection import ConnectionState, ConnectionStatus
 from livewidgets.live.client import Live
+from livewidgets.live.rest import Answer, Rest
 from livewidgets.live.table import TableState
 from livewidgets.live.timings import Timings
 from livewidgets.sandbox.faults import FaultProxy
-from tests.live.conftest import QUICK, BackFrom, Table, comes_back, end_right, eventually
+from tests.live.conftest import IMPATIENT, BackFrom, Table, comes_back, end_right, eventually
 
 MakeTable = Callable[..., Table]
 OpenLive = Callable[..., Live]
+
+
+@pytest.fixture
+def impatient(open_live: OpenLive, proxy: FaultProxy) -> Live:
+    """A connection over a network of ours that soon takes silence for a loss."""
+    return open_live(url=proxy.url, timings=IMPATIENT)
 
 
 def test_an_outage_with_changes_meanwhile(
@@ -34,9 +42,7 @@ def test_an_outage_with_changes_meanwhile(
     states: list[str] = []
     table._tap(patches.append, lambda status: states.append(status.state))
     proxy.cut()
-    started = time.monotonic()
     eventually(lambda: table.status.state is TableState.STALE)
-    assert time.monotonic() - started < 2
     assert far.status.state is ConnectionState.RECONNECTING
     assert table.status.error is not None
     assert len(table) == 100
@@ -92,18 +98,16 @@ def test_connections_that_end(
 
 
 def test_a_peer_that_falls_silent(
-    far: Live, proxy: FaultProxy, make_table: MakeTable, back_from: BackFrom
+    impatient: Live, proxy: FaultProxy, make_table: MakeTable, back_from: BackFrom
 ) -> None:
     data = make_table()
-    table = far.table(data.name).ready()
+    table = impatient.table(data.name).ready()
     proxy.stall()
-    started = time.monotonic()
     data.run("insert into {} values (1, 'a')")
-    eventually(lambda: table.status.state is TableState.STALE)
-    assert time.monotonic() - started < QUICK.heartbeat + QUICK.heartbeat_reply + 1.5
+    eventually(lambda: table.status.state is TableState.STALE, limit=30)
     with back_from("a peer that falls silent"):
         proxy.restore()
-        far.retry_now()
+        impatient.retry_now()
         comes_back(table, data)
 
 
@@ -122,17 +126,17 @@ def test_closing_does_not_wait_for_a_silent_peer(
 
 @pytest.mark.parametrize("lost", ["the answers", "the heartbeats"])
 def test_heartbeats_that_are_lost(
-    far: Live, proxy: FaultProxy, make_table: MakeTable, lost: str, back_from: BackFrom
+    impatient: Live, proxy: FaultProxy, make_table: MakeTable, lost: str, back_from: BackFrom
 ) -> None:
     data = make_table()
-    table = far.table(data.name).ready()
+    table = impatient.table(data.name).ready()
     seen: list[ConnectionStatus] = []
-    far._watch_status(seen.append)
+    impatient._watch_status(seen.append)
     if lost == "the answers":
         proxy.drop('"topic":"phoenix"')
     else:
         proxy.swallow_heartbeats()
-    eventually(lambda: any(status.state is ConnectionState.RECONNECTING for status in seen))
+    eventually(lambda: any(status.state is ConnectionState.RECONNECTING for status in seen), limit=30)
     with back_from(f"heartbeats without an answer: {lost} are lost"):
         proxy.restore()
         data.run("insert into {} values (1, 'a')")
@@ -153,15 +157,30 @@ def test_changes_that_come_twice(
 
 
 def test_a_cut_while_the_first_snapshot_is_read(
-    open_live: OpenLive, proxy: FaultProxy, make_table: MakeTable, back_from: BackFrom
+    far: Live,
+    proxy: FaultProxy,
+    make_table: MakeTable,
+    back_from: BackFrom,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data = make_table()
     data.run("insert into {} select g, 'a' from generate_series(1, 4000) g")
-    proxy.delay(0.05)
-    far = open_live(url=proxy.url)
+    pages = itertools.count(1)
+    is_half_read, is_cut = threading.Event(), threading.Event()
+    original = Rest.select
+
+    async def select(self: Rest, *args: Any, **options: Any) -> Answer:
+        if next(pages) == 2:
+            is_half_read.set()
+            await asyncio.to_thread(is_cut.wait, 60)
+        return await original(self, *args, **options)
+
+    monkeypatch.setattr(Rest, "select", select)
     table = far.table(data.name)
-    eventually(lambda: table._follower.replica.snapshotting)
+    eventually(is_half_read.is_set)
+    assert table._follower.replica.snapshotting
     proxy.cut()
+    is_cut.set()
     eventually(lambda: far.status.state is ConnectionState.RECONNECTING)
     data.run("update {} set title = 'b' where id = 1")
     with back_from("an outage: while the first snapshot is read"):
@@ -201,17 +220,18 @@ def test_a_machine_that_slept_reads_everything_again(
 
 
 def test_a_thread_that_was_held_up_blames_nobody(
-    live: Live, make_table: MakeTable, back_from: BackFrom
+    open_live: OpenLive, make_table: MakeTable, back_from: BackFrom
 ) -> None:
+    live = open_live(timings=IMPATIENT)
     data = make_table()
     table = live.table(data.name).ready()
     seen: list[ConnectionState] = []
     live._watch_status(lambda status: seen.append(status.state))
     # As a cell does that keeps the interpreter to itself for longer than a heartbeat may take.
-    live._upstream.thread.call(time.sleep, QUICK.heartbeat + QUICK.heartbeat_reply + 0.7)
+    live._upstream.thread.call(time.sleep, IMPATIENT.heartbeat + IMPATIENT.heartbeat_reply + 0.9)
     with back_from("a thread that was held up"):
         data.run("insert into {} values (1, 'a')")
-        comes_back(table, data)
+        comes_back(table, data, 30)  # it is held up for most of the usual limit
     told = len(seen)
     eventually(lambda: len(seen) > told + 1)  # two more heartbeats
     assert ConnectionState.RECONNECTING not in seen
@@ -232,9 +252,10 @@ def test_retry_now_does_not_wait(
 
 
 def test_a_storm(
-    far: Live, proxy: FaultProxy, make_table: MakeTable, sandbox: Any, back_from: BackFrom
+    impatient: Live, proxy: FaultProxy, make_table: MakeTable, sandbox: Any, back_from: BackFrom
 ) -> None:
     """Writes go on while everything that can happen to a network happens to it, by a seeded throw of dice."""
+    far = impatient
     data = make_table()
     plain = far.table(data.name).ready()
     window = far.table(data.name, order="-id", limit=20).ready()

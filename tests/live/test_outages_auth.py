@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 from livewidgets.core.connection import ConnectionState
 from livewidgets.errors import KeyRefusedError, UnreachableError
 from livewidgets.live.client import Live
+from livewidgets.live.credentials import expiry_of
 from livewidgets.live.table import TableState
 from livewidgets.sandbox.faults import FaultProxy
 from tests.live.conftest import QUICK, BackFrom, Sign, Table, comes_back, eventually
@@ -51,7 +53,7 @@ def test_a_token_that_expires_is_asked_for_again(
 
     def token() -> str:
         asked.append(time.time())
-        return sign(2 if len(asked) == 1 else 3600)
+        return sign(8 if len(asked) == 1 else 3600)  # long enough to get ready in
 
     live = open_live(token=token)
     data = make_table()
@@ -69,24 +71,30 @@ def test_a_token_that_expired_while_there_was_no_connection(
     open_live: OpenLive, proxy: FaultProxy, sign: Sign, make_table: MakeTable, back_from: BackFrom
 ) -> None:
     works = [True]
+    life = [3600]
 
     def token() -> str:
         if not works[0]:
             raise ConnectionError("the identity provider is away, too")
-        return sign(2)
+        return sign(life[0])
 
     far = open_live(url=proxy.url, token=token)
     data = make_table()
     table = far.table(data.name).ready()
+    credentials = far._upstream.credentials
+    # All is there; only now a token that ends soon.
+    life[0] = 2
+    far.set_access_token(token)
+    eventually(lambda: (expiry_of(credentials.present) or math.inf) < time.time() + 60)
     works[0] = False
     proxy.cut()
-    credentials = far._upstream.credentials
     eventually(lambda: credentials.expired)
     data.run("insert into {} values (1, 'a')")
     proxy.restore()
     eventually(lambda: far.status.attempt > 1)
     assert len(table) == 0
     with back_from("token expiry: while there was no connection"):
+        life[0] = 3600
         works[0] = True
         far.retry_now()
         comes_back(table, data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import stat
@@ -14,6 +15,7 @@ from livewidgets.live import recorder
 from livewidgets.live.recorder import record
 from livewidgets.live.replay import replay
 from livewidgets.live.table import TableState
+from livewidgets.live.thread import io_thread
 from tests.live.conftest import eventually
 from tests.live.test_replay import HEADER, START, write
 
@@ -22,6 +24,11 @@ NUMBER = "+15551234567"
 
 def lines_of(path):
     return [json.loads(text) for text in path.read_text().splitlines()]
+
+
+def told_of_all():
+    """Wait until who listens has heard of all that the rows show: they are there a moment before."""
+    io_thread().run(asyncio.sleep(0))
 
 
 @pytest.fixture
@@ -39,6 +46,7 @@ def recorded(live, make_table, tmp_path):
         data.run("insert into {} values (9000, 'new')")
         data.run("delete from {} where id = 1")
         eventually(lambda: 9000 in table and 1 not in table and 1191 not in table)
+        told_of_all()
         eventually(lambda: recording._patches >= 1 and not recording._waiting)
     assert recording.error is None
     return path, table
@@ -46,9 +54,7 @@ def recorded(live, make_table, tmp_path):
 
 def test_a_recording_is_played_to_the_same_end(recorded):
     path, table = recorded
-    patches = []
     with replay(path, speed=math.inf, shift=False) as played:
-        played._tap(patches.append)
         played.ready()
         eventually(lambda: played.status.state is TableState.STALE)
         assert played.key == ("id",)
@@ -58,7 +64,7 @@ def test_a_recording_is_played_to_the_same_end(recorded):
         assert played[100]["title"] == "changed"
         assert played[100]["caller_number"] == "+1 ••• ••• 4567"
         assert played.to_pandas()["at"].dtype == table.to_pandas()["at"].dtype
-        assert len(patches) >= 2
+        assert played.version >= 2
         assert not played.live.player.plays
     assert played.status.state is TableState.CLOSED
 
@@ -82,6 +88,7 @@ def test_the_numbers_are_there_for_who_asks_for_them(live, make_table, tmp_path)
     with record(table, masked), record(table, plain, masked=False):
         data.run(f"delete from {{}} where phone = '{NUMBER}'")
         eventually(lambda: len(table) == 1)
+        told_of_all()
     assert NUMBER in plain.read_text()
     assert "5551234" not in masked.read_text()
     with replay(masked, speed=math.inf) as played:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -20,19 +19,14 @@ from livewidgets.live.client import Live
 from livewidgets.live.room import Room
 from livewidgets.live.room_link import Broadcast
 from livewidgets.sandbox.faults import FaultProxy
-from tests.live.conftest import QUICK, BackFrom, eventually
+from tests.live.conftest import IMPATIENT, QUICK, BackFrom, eventually
 
 OpenLive = Callable[..., Live]
 
 
-@pytest.fixture
-def far(open_live: OpenLive, proxy: FaultProxy) -> Live:
-    return open_live(url=proxy.url, timings=replace(QUICK, ack=2.0))
-
-
 def reaches(sender: Room, seen: list[Broadcast], number: int) -> bool:
     """Whether a broadcast arrives, sent as often as it takes."""
-    sender.broadcast("ping", {"n": number}).result(5)
+    sender.broadcast("ping", {"n": number}).result(15)
     return any(message == {"n": number} for message in seen)
 
 
@@ -84,8 +78,9 @@ def test_equal_names_share_a_channel(live: Live) -> None:
 
 @pytest.mark.parametrize("fault", ["cut", "stall", "reset", "close"])
 def test_a_room_stays_through_faults(
-    far: Live, live: Live, proxy: FaultProxy, fault: str, back_from: BackFrom
+    open_live: OpenLive, live: Live, proxy: FaultProxy, fault: str, back_from: BackFrom
 ) -> None:
+    far = open_live(url=proxy.url, timings=IMPATIENT if fault == "stall" else QUICK)
     name = f"through {fault}"
     seen: list[Broadcast] = []
     back: list[Broadcast] = []
@@ -101,7 +96,7 @@ def test_a_room_stays_through_faults(
         "reset": proxy.reset_connections,
         "close": lambda: proxy.reset_connections(1012),
     }[fault]()
-    eventually(lambda: not room.joined or gaps)
+    eventually(lambda: not room.joined or gaps, limit=30)
     with back_from(f"a room: both ways again after a {fault}"):
         proxy.restore()
         far.retry_now()
@@ -118,29 +113,34 @@ def test_the_database_restarts(live: Live, open_live: OpenLive, sandbox_db: psyc
     eventually(lambda: reaches(other, seen, 1))
 
 
-def test_without_a_connection_it_says_so_at_once(far: Live, proxy: FaultProxy) -> None:
+def test_without_a_connection_it_says_so_at_once(open_live: OpenLive, proxy: FaultProxy) -> None:
+    # So patient that what it says within 5 s it does not say for want of an answer.
+    far = open_live(url=proxy.url, timings=replace(QUICK, ack=60.0))
     room = far.channel("away").ready()
     proxy.cut()
     eventually(lambda: far.status.state is ConnectionState.RECONNECTING)
-    started = time.monotonic()
     with pytest.raises(NotConnectedError, match="may not have arrived"):
         room.broadcast("ping", {}).result(5)
-    assert time.monotonic() - started < 1.0
 
 
-def test_one_on_its_way_when_the_peer_falls_silent_does_not_hang(far: Live, proxy: FaultProxy) -> None:
-    room = far.channel("silent").ready()
+@pytest.fixture
+def hasty(open_live: OpenLive, proxy: FaultProxy) -> Live:
+    """A connection over a network of ours, impatient for answers."""
+    return open_live(url=proxy.url, timings=replace(QUICK, ack=2.0))
+
+
+def test_one_on_its_way_when_the_peer_falls_silent_does_not_hang(hasty: Live, proxy: FaultProxy) -> None:
+    room = hasty.channel("silent").ready()
     proxy.stall()
     with pytest.raises((NotConnectedError, NotAcknowledgedError)):
-        room.broadcast("ping", {}).result(6)
+        room.broadcast("ping", {}).result(15)
 
 
-def test_an_answer_that_is_lost(far: Live, proxy: FaultProxy) -> None:
-    room = far.channel("unanswered").ready()
-    proxy.drop('"event":"phx_reply","payload":{"response":{},"status":"ok"}', 1)
-    proxy.drop("phx_reply", 1)
+def test_an_answer_that_is_lost(hasty: Live, proxy: FaultProxy) -> None:
+    room = hasty.channel("unanswered").ready()
+    proxy.drop('"topic":"realtime:unanswered"', 1)
     sents = [room.broadcast("ping", {"n": n}) for n in range(3)]
-    failures = [sent.exception(6) for sent in sents]
+    failures = [sent.exception(15) for sent in sents]
     assert all(
         error is None or isinstance(error, NotAcknowledgedError | NotConnectedError) for error in failures
     )

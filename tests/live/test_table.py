@@ -57,29 +57,29 @@ def test_insert_update_and_delete_arrive(live: Live, make_table: MakeTable) -> N
 def test_twenty_thousand_changes_end_right(live: Live, make_table: MakeTable) -> None:
     data = make_table()
     table = live.table(data.name).ready()
-    beats: list[float] = []
+    thread = live._upstream.thread
+    turns: list[float] = []
     stop = threading.Event()
 
-    def beat() -> None:
-        # How long the I/O thread keeps others waiting while the flood comes in.
-        while not stop.is_set():
-            started = time.monotonic()
-            done = threading.Event()
-            live._upstream.thread.call(done.set)
-            done.wait(5)
-            beats.append(time.monotonic() - started)
+    def tick(before: float) -> None:
+        # What the I/O thread works while the flood comes in, before others have their turn. Not by the clock: how long
+        # it has to wait for a turn of its own is the machine's affair.
+        now = time.thread_time()
+        turns.append(now - before)
+        if not stop.is_set():
+            thread.loop.call_later(0.01, tick, now)
 
-    watcher = threading.Thread(target=beat)
-    watcher.start()
-    data.run("insert into {} select g, 'x' || g from generate_series(1, 8000) g")
-    data.run("update {} set title = title || '!', version = 2 where id % 2 = 0")
-    data.run("delete from {} where id % 4 = 0")
-    data.run("update {} set done = true, version = version + 1")
-    eventually(lambda: len(table) == 6000 and all(row["done"] for row in table.rows()), limit=60)
-    stop.set()
-    watcher.join()
+    thread.call(lambda: tick(time.thread_time()))
+    try:
+        data.run("insert into {} select g, 'x' || g from generate_series(1, 8000) g")
+        data.run("update {} set title = title || '!', version = 2 where id % 2 = 0")
+        data.run("delete from {} where id % 4 = 0")
+        data.run("update {} set done = true, version = version + 1")
+        eventually(lambda: len(table) == 6000 and all(row["done"] for row in table.rows()), limit=60)
+    finally:
+        stop.set()
     assert pairs(table, "id", "title", "version") == data.rows("id, title, version")
-    assert max(beats) < 1.0
+    assert max(turns) < 1.0
 
 
 def test_a_filter_is_judged_in_the_kernel(live: Live, make_table: MakeTable) -> None:
@@ -241,6 +241,7 @@ def test_a_collected_handle_leaves_its_channel(live: Live, make_table: MakeTable
         table.ready()
     assert [(table.name, table.handles) for table in live.tables] == [(data.name, 2), (data.name, 1)]
     assert live_topics(live) == 2
+    gc.collect()  # what others have left is not told of in here
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         del first, other, table
@@ -254,6 +255,7 @@ def test_a_collected_handle_leaves_its_channel(live: Live, make_table: MakeTable
     eventually(lambda: live.tables[0].status.rows == 1)  # the other handle goes on
     second.close()
     second.close()
+    gc.collect()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         del second
@@ -383,7 +385,7 @@ async def test_changes_can_be_iterated(live: Live, make_table: MakeTable) -> Non
     data.run("insert into {} values (1, 'a'), (2, 'b')")
     await asyncio.to_thread(eventually, lambda: len(seen) == 2)
     table.close()
-    await asyncio.wait_for(reader, 5)
+    await asyncio.wait_for(reader, 20)
     assert sorted(seen) == [1, 2]
 
 
@@ -394,7 +396,7 @@ def test_the_main_thread_may_be_busy(live: Live, make_table: MakeTable) -> None:
     thread = live._upstream.thread
     with table._tap(lambda patch: seen.append((len(patch.upserted), threading.current_thread().name))):
         data.run("insert into {} values (1, 'a')")
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while not seen and time.monotonic() < deadline:
             sum(range(10_000))  # a cell that computes
     assert seen == [(1, "livewidgets-io")]

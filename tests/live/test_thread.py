@@ -10,7 +10,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -42,13 +41,15 @@ def test_a_wait_has_a_limit_and_cancels_what_it_waited_for() -> None:
 
     with pytest.raises(TimeoutError):
         io_thread().run(endless(), 0.05)
-    assert ended.wait(2)
+    assert ended.wait(20)
 
 
 def test_a_wait_can_be_interrupted() -> None:
     ended = threading.Event()
 
     async def endless() -> None:
+        # From here, for then the wait has begun for certain.
+        asyncio.get_running_loop().call_later(0.2, _thread.interrupt_main)
         try:
             await asyncio.Event().wait()
         finally:
@@ -56,15 +57,12 @@ def test_a_wait_can_be_interrupted() -> None:
 
     # A program that was started in the background may have been told to ignore it.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    timer = threading.Timer(0.2, _thread.interrupt_main)
-    timer.start()
     try:
         with pytest.raises(KeyboardInterrupt):
             io_thread().run(endless(), 20)
     finally:
         signal.signal(signal.SIGINT, before)
     assert ended.wait(10)
-    timer.join()
 
 
 def test_it_does_not_wait_for_itself() -> None:
@@ -88,8 +86,8 @@ def test_a_stopped_thread_takes_no_work() -> None:
             ended.set()
 
     thread.submit(endless())
-    started.wait(2)
-    thread.stop()
+    assert started.wait(20)
+    thread.stop(30)
     assert ended.is_set()
     assert not thread.is_usable()
     assert thread.loop.is_closed()
@@ -104,7 +102,7 @@ def run_script(source: str, **environment: str) -> subprocess.CompletedProcess[s
         [sys.executable, "-W", "default", "-c", textwrap.dedent(source)],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         env={**os.environ, **environment},
         check=False,
     )
@@ -145,7 +143,6 @@ def test_a_forked_child_gets_a_thread_of_its_own(sandbox: Any) -> None:
 
 
 def test_a_program_that_closes_nothing_ends_quietly(sandbox: Any) -> None:
-    started = time.monotonic()
     done = run_script(
         """
         import os
@@ -159,7 +156,6 @@ def test_a_program_that_closes_nothing_ends_quietly(sandbox: Any) -> None:
         LW_KEY=sandbox.anon_key,
     )
     assert (done.stdout, done.stderr, done.returncode) == ("live\n", "", 0)
-    assert time.monotonic() - started < 15
 
 
 def test_a_connection_that_is_forgotten_is_closed_and_warned_about(sandbox: Any) -> None:
@@ -173,7 +169,7 @@ def test_a_connection_that_is_forgotten_is_closed_and_warned_about(sandbox: Any)
         upstream = live._upstream
         del live
         gc.collect()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         while not upstream.is_closed and time.monotonic() < deadline:
             time.sleep(0.01)
         print(upstream.is_closed)

@@ -60,6 +60,7 @@ def test_a_window_that_is_dropped_is_cleaned_up(live, make_table):
     data = make_table(COLUMNS)
     table = live.table(data.name).ready()
     window = table.window("at")
+    gc.collect()  # what others have left is not told of in here
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         del window

@@ -17,7 +17,6 @@ from tests.live.test_presence import (  # collected here as well
     test_who_is_here,  # noqa: F401
 )
 from tests.live.test_room import (
-    far,  # noqa: F401
     test_a_broadcast_reaches_the_others,  # noqa: F401
     test_a_private_channel_without_a_policy_is_refused,  # noqa: F401
     test_equal_names_share_a_channel,  # noqa: F401
@@ -38,8 +37,10 @@ FAULTS = ("cut", "reset", "close")
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_room_stays(far: Live, live: Live, proxy: FaultProxy, fault: str, back_from: BackFrom) -> None:  # noqa: F811
-    test_room.test_a_room_stays_through_faults(far, live, proxy, fault, back_from)
+def test_a_room_stays(
+    open_live: Callable[..., Live], live: Live, proxy: FaultProxy, fault: str, back_from: BackFrom
+) -> None:
+    test_room.test_a_room_stays_through_faults(open_live, live, proxy, fault, back_from)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

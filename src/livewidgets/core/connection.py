@@ -248,15 +248,15 @@ class Connection:
     def _settle(self, now: float) -> None:
         if all(self._channels.values()):
             self._to(ConnectionEvent.CAUGHT_UP, now)
-            if self.state is ConnectionState.LIVE and self._status.error is not None:
-                self._status = replace(self._status, error=None)
 
     def _to(self, event: ConnectionEvent, now: float) -> bool:
         """Follow the table; tell whether the event means anything here."""
         before = self.state
         after = TRANSITIONS[before, event]
         if after is not before:
-            self._status = replace(self._status, state=after, since=now)
+            # In one step, since other threads read it: what is live has no error.
+            error = None if after is ConnectionState.LIVE else self._status.error
+            self._status = replace(self._status, state=after, since=now, error=error)
             return True
         return before not in (ConnectionState.CLOSED, ConnectionState.REFUSED)
 
