@@ -230,6 +230,8 @@ def test_a_busy_kernel_is_told_from_a_killed_one(lab, page, db, cuts):
     watch.says("live", since=held.ended, within=3)
     said = [state for at, state in watch.states(blocked.began) if at <= held.ended - blocked.began]
     assert not {"gone", "none"} & set(said), said
+    # Killed within a cell, it would be the server that calls it busy.
+    assert in_kernel(page, "print('free')").strip() == "free"
     killed = time.time()
     os.kill(pid, signal.SIGKILL)
     watch.says("gone", since=killed)

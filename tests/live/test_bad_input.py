@@ -24,7 +24,6 @@ from livewidgets.errors import (
 )
 from livewidgets.live.client import Live
 from livewidgets.live.table import LiveTable, TableState
-from livewidgets.live.thread import io_thread
 from livewidgets.live.timings import Timings
 from tests.live.conftest import Table, eventually
 
@@ -103,15 +102,11 @@ def test_a_value_that_the_column_cannot_hold(live: Live, make_table: MakeTable) 
 
 def test_a_wrong_key(open_live: OpenLive) -> None:
     key = "not-the-key-of-this-project"
-
-    async def both() -> tuple[Live, LiveTable]:
-        # In one step of the thread that connects: one that is asked for after the refusal hears of the next one only.
-        live = open_live(key=key)
-        return live, live.table("calls")
-
-    live, table = io_thread().run(both())
-    error = refused_by(table, KeyRefusedError)
+    live = open_live(key=key)
+    error = refused_by(live.table("calls"), KeyRefusedError)
     assert live.status.state is ConnectionState.REFUSED
+    # One that is asked for now does not wait for the next try to hear of it.
+    refused_by(live.table("alerts"), KeyRefusedError)
     assert key not in str(error) + repr(live) + repr(live.status) + repr(vars(live._upstream))
 
 

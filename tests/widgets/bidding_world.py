@@ -84,14 +84,15 @@ class TargetTable(MemoryTable):
         self._happen(mutation, MutationEvent.REFUSED)
         self.put(mutation._edit.base)
 
-    def lose(self, mutation: Mutation, **theirs) -> None:
-        """Somebody was faster."""
+    def lose(self, mutation: Mutation, *, heard: bool = True, **theirs) -> None:
+        """Somebody was faster; the table has heard of it too, if not told otherwise."""
         base = mutation._edit.base
         mutation._edit.error = ConflictError(
             "targets", {**base, **mutation._edit.values}, {**base, **theirs}, base
         )
         self._happen(mutation, MutationEvent.LOST)
-        self.put({**base, **theirs})
+        if heard:
+            self.put({**base, **theirs})
 
     @staticmethod
     def _happen(mutation: Mutation, event: MutationEvent) -> None:

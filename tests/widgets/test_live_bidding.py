@@ -186,6 +186,17 @@ def test_a_lost_race_shows_both_and_either_can_be_chosen():
     assert len(bench.table.mutations_made) == 2
 
 
+def test_a_lost_race_shows_their_value_before_the_table_has_heard_of_it():
+    bench = BiddingBench(target(1, version=3))
+    bench.ask("set", field="bid", value="21", seen="20")
+    bench.table.lose(bench.table.mutations_made[0], heard=False, base_bid=25.0, version=4)
+    bench.loop.run(0.2)
+    assert (edit_of(bench)["state"], edit_of(bench)["theirs"]) == ("conflict", "25.0")
+    bench.table.put(target(1, base_bid=26.0, version=5))
+    bench.loop.run(0.2)
+    assert edit_of(bench)["theirs"] == "26.0"
+
+
 def test_what_somebody_changed_while_it_was_typed_is_not_written_over_unseen():
     bench = BiddingBench()
     bench.table.put(target(1, base_bid="25.00"))

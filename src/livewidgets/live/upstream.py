@@ -137,7 +137,7 @@ class Upstream:
             follower = self._followers.get(request)
             if follower is None:
                 follower = self._followers[request] = Follower(self, request)
-                self.thread.call(self.note_table, follower)
+                self.thread.call(self._admit, follower)
             follower.handles += 1
         self.thread.call(follower.start)
         return follower
@@ -257,6 +257,13 @@ class Upstream:
         from livewidgets.live.translate import stream_error
 
         return stream_error(text, table)
+
+    def _admit(self, follower: Follower) -> None:
+        """Begin with a follower: what stands in its way by now it hears at once, not with the next try."""
+        self.note_table(follower)
+        error = self.status().error
+        if error is not None:
+            follower.on_upstream_error(error)
 
     def note_table(self, follower: Follower) -> None:
         """Tell `live` from `catching-up`, after a table has changed its state."""

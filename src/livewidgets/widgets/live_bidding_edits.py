@@ -249,9 +249,8 @@ def edit_cells(edit: Edit | None, row: Row) -> tuple[Any, ...]:
     words = {"message": None, "advice": None} if error is None else trouble(error)
     theirs = None
     if edit.state is MutationState.CONFLICT:
-        theirs = plain(number(row.get(COLUMN[edit.field])))
-        if isinstance(error, ConflictError) and theirs is None and error.theirs is not None:
-            theirs = plain(number(error.theirs.get(COLUMN[edit.field])))
+        newest = _newer(row, error.theirs) if isinstance(error, ConflictError) else row
+        theirs = plain(number(newest.get(COLUMN[edit.field])))
     return (
         edit.state.value,
         edit.id,
@@ -264,6 +263,14 @@ def edit_cells(edit: Edit | None, row: Row) -> tuple[Any, ...]:
         edit.can_undo,
         edit.is_undo,
     )
+
+
+def _newer(row: Row, theirs: Row | None) -> Row:
+    """Return the row as it is now: a conflict may know of a change before its table does, which then goes on."""
+    if theirs is None:
+        return row
+    ours, others = row.get("version"), theirs.get("version")
+    return theirs if isinstance(ours, int) and isinstance(others, int) and others > ours else row
 
 
 #: What `edit_cells` gives, in this order.
