@@ -220,21 +220,32 @@ def test_a_machine_that_slept_reads_everything_again(
 
 
 def test_a_thread_that_was_held_up_blames_nobody(
-    open_live: OpenLive, make_table: MakeTable, back_from: BackFrom
+    impatient: Live, proxy: FaultProxy, make_table: MakeTable, back_from: BackFrom
 ) -> None:
-    live = open_live(timings=IMPATIENT)
     data = make_table()
-    table = live.table(data.name).ready()
+    table = impatient.table(data.name).ready()
+    wire = impatient._upstream._wire
+    assert wire is not None
     seen: list[ConnectionState] = []
-    live._watch_status(lambda status: seen.append(status.state))
-    # As a cell does that keeps the interpreter to itself for longer than a heartbeat may take.
-    live._upstream.thread.call(time.sleep, IMPATIENT.heartbeat + IMPATIENT.heartbeat_reply + 0.9)
+    impatient._watch_status(lambda status: seen.append(status.state))
+
+    async def hold() -> None:
+        while wire._answered.is_set():  # noqa: ASYNC110 - until a heartbeat is on its way
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.05)  # its answer is being waited for
+        # As a cell does that keeps the interpreter to itself for longer than that may take.
+        time.sleep(1.2 * IMPATIENT.heartbeat_reply + 0.6)  # noqa: ASYNC251
+
+    # No answer lies there when it goes on: what else runs on this machine was held up as well.
+    proxy.stall()
+    impatient._upstream.thread.run(hold(), 60)
     with back_from("a thread that was held up"):
-        data.run("insert into {} values (1, 'a')")
-        comes_back(table, data, 30)  # it is held up for most of the usual limit
+        proxy.restore()
+        comes_back(table, data)
     told = len(seen)
     eventually(lambda: len(seen) > told + 1)  # two more heartbeats
     assert ConnectionState.RECONNECTING not in seen
+    assert impatient._upstream._wire is wire
 
 
 def test_retry_now_does_not_wait(
