@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from livewidgets.errors import ConfigError, KeyRefusedError, LiveWidgetsError, TableError
 
@@ -183,9 +183,8 @@ class Connection:
 
     def opened(self, now: float) -> None:
         """Note that the websocket is open; every channel is behind until it says otherwise."""
-        if self._to(ConnectionEvent.OPENED, now):
+        if self._to(ConnectionEvent.OPENED, now, attempt=0, retry_in=None):
             self._channels = dict.fromkeys(self._channels, False)
-            self._status = replace(self._status, attempt=0, retry_in=None)
             self.proof("realtime", now)
             self._settle(now)
 
@@ -196,12 +195,15 @@ class Connection:
         """
         if error is not None and not retryable(error):
             self.refused(now, error)
-        elif self._to(ConnectionEvent.LOST, now):
+        elif self._to(
+            ConnectionEvent.LOST,
+            now,
+            attempt=self._status.attempt + 1,
+            retry_in=retry_in,
+            error=error,
+            latency_ms=None,
+        ):
             self._channels = dict.fromkeys(self._channels, False)
-            attempt = self._status.attempt + 1
-            self._status = replace(
-                self._status, attempt=attempt, retry_in=retry_in, error=error, latency_ms=None
-            )
 
     def retry(self, now: float) -> None:
         """Begin the next attempt."""
@@ -213,14 +215,12 @@ class Connection:
 
     def refused(self, now: float, error: LiveWidgetsError) -> None:
         """Note that the server will not have us."""
-        if self._to(ConnectionEvent.REFUSED, now):
-            self._status = replace(self._status, error=error, retry_in=None, latency_ms=None)
+        self._to(ConnectionEvent.REFUSED, now, error=error, retry_in=None, latency_ms=None)
 
     def close(self, now: float) -> None:
         """Close it; nothing that happens later changes it."""
-        if self._to(ConnectionEvent.CLOSE, now):
+        if self._to(ConnectionEvent.CLOSE, now, attempt=0, retry_in=None, error=None, latency_ms=None):
             self._channels.clear()
-            self._status = replace(self._status, attempt=0, retry_in=None, error=None, latency_ms=None)
 
     def fell_behind(self, channel: str, now: float) -> None:
         """Note a channel that is new, or whose stream is lost."""
@@ -249,16 +249,19 @@ class Connection:
         if all(self._channels.values()):
             self._to(ConnectionEvent.CAUGHT_UP, now)
 
-    def _to(self, event: ConnectionEvent, now: float) -> bool:
-        """Follow the table; tell whether the event means anything here."""
+    def _to(self, event: ConnectionEvent, now: float, **facts: Any) -> bool:  # noqa: ANN401 - fields of the status
+        """Follow the table, with what else is true from here on; tell whether the event means anything here."""
         before = self.state
         after = TRANSITIONS[before, event]
         if after is not before:
-            # In one step, since other threads read it: what is live has no error.
-            error = None if after is ConnectionState.LIVE else self._status.error
-            self._status = replace(self._status, state=after, since=now, error=error)
-            return True
-        return before not in (ConnectionState.CLOSED, ConnectionState.REFUSED)
+            facts |= {"state": after, "since": now}
+            if after is ConnectionState.LIVE:
+                facts["error"] = None
+        elif before in (ConnectionState.CLOSED, ConnectionState.REFUSED):
+            return False
+        # In one step: other threads read it.
+        self._status = replace(self._status, **facts)
+        return True
 
 
 def backoff(chance: Callable[[], float], *, base: float = 0.5, cap: float = 30.0) -> Iterator[float]:
