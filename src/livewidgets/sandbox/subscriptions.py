@@ -141,18 +141,19 @@ class Subscriptions:
         """Find the tables of every group anew, if the publication has others now; returns the members to be told."""
         while True:
             snapshot = await self._catalog.snapshot()
+            published = snapshot.published
             # Again until none is left: some may join while others are prepared.
-            late = [group for group in self._groups.values() if group.published != snapshot.published]
+            late = [group for group in self._groups.values() if group.published != published]
             if not late:
                 break
             for group in late:
                 try:
                     await self._prepare(group, snapshot)
                 except BindingError:
-                    group.watches, group.published = {}, snapshot.published
+                    group.watches, group.published = {}, published
                 self._interest = None
-        told = {member for member, heard in self._published_to.items() if heard != snapshot.published}
-        self._published_to.update(dict.fromkeys(told, snapshot.published))
+        told = {member for member, heard in self._published_to.items() if heard != published}
+        self._published_to.update(dict.fromkeys(told, published))
         return told
 
     async def _prepare(self, group: Group, snapshot: Snapshot) -> None:
